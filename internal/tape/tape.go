@@ -83,6 +83,7 @@ type Node struct {
 	Kind     Kind
 	Optional bool     // a pointer: null differs from zero
 	Lenient  bool     // a value of another type reads as null; elsewhere it rejects the record
+	Pairs    bool     // of a map: JSON may give it as a list of [key, value] or {"key", "value"} as well
 	Check    bool     // the type is checked where it can differ (JSON), the value is not kept and no column is read
 	Names    []string // of a struct field: the member's or column's names, the first found counts; the first one names outputs
 	Doc      string   // of a struct field: its meaning, for generated documentation
@@ -104,7 +105,7 @@ type Shape struct {
 const maxFields = 250
 
 // Of compiles T. It panics on a type that no source can fill, which is a broken declaration: T is a struct or a list;
-// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient and check, and may carry
+// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, check and pairs, and may carry
 // a tag `doc:"…"`.
 func Of[T any]() *Shape { return OfType(reflect.TypeFor[T]()) }
 
@@ -201,6 +202,8 @@ func setOptions(n *Node, options, path string) {
 			n.Lenient = true
 		case "check":
 			n.Check = true
+		case "pairs":
+			n.Pairs = true
 		default:
 			panic(fmt.Sprintf("tape: %s: unknown option %q", path, option))
 		}
