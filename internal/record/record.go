@@ -12,6 +12,7 @@ import (
 	"io"
 
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/shard"
 )
 
 // Object is what a reader needs of an object in a store.
@@ -95,23 +96,10 @@ func (e *RowError) Error() string {
 func (e *RowError) Unwrap() error { return e.Err }
 
 // Limits reject what is too large. They are part of a plan, so that every machine rejects the same.
-type Limits struct {
-	Line        int64 `json:"line"`        // octets of a JSON line, decompressed
-	Field       int64 `json:"field"`       // octets of one string or one Parquet value
-	Result      int64 `json:"result"`      // octets of one record's tape
-	Page        int64 `json:"page"`        // octets of a Parquet page, decompressed
-	Footer      int64 `json:"footer"`      // octets of a Parquet footer
-	Certificate int64 `json:"certificate"` // octets of one certificate's text
-	Depth       int   `json:"depth"`       // nesting of JSON
-	Elements    int   `json:"elements"`    // of all lists and maps of one record
-	Content     int   `json:"content"`     // octets of a rejected row that are kept
-}
+type Limits = shard.Limits
 
 // DefaultLimits are those of every plan.
-var DefaultLimits = Limits{
-	Line: 96 << 20, Field: 80 << 20, Result: 96 << 20, Page: 256 << 20, Footer: 64 << 20,
-	Certificate: 1 << 20, Depth: 128, Elements: 4 << 20, Content: 1 << 10,
-}
+var DefaultLimits = shard.DefaultLimits
 
 // ErrLimit is in the chain of every error that rejects something for its size.
 var ErrLimit = errors.New("over the limit")

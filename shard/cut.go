@@ -1,0 +1,77 @@
+package shard
+
+import "slices"
+
+// Order sorts inputs by URL, bytewise, and drops repetitions: the order of all rows, whatever a listing's order was.
+func Order(inputs []Input) []Input {
+	ordered := slices.Clone(inputs)
+	slices.SortFunc(ordered, func(a, b Input) int {
+		switch {
+		case a.URL < b.URL:
+			return -1
+		case a.URL > b.URL:
+			return 1
+		}
+		return 0
+	})
+	return slices.CompactFunc(ordered, func(a, b Input) bool { return a.URL == b.URL })
+}
+
+// maxSlices bounds the objects of one shard: their slices' counts are held and committed together.
+const maxSlices = 1000
+
+// Cut divides ordered inputs into shards of about target octets. Small objects that follow each other share a shard;
+// large ones are cut into equal ranges. Every octet of every input lies in exactly one slice, in order; empty inputs
+// have an empty slice. first is the place in Plan.Inputs of inputs[0].
+func Cut(inputs []Input, first int, target int64, side bool) []Shard {
+	var shards []Shard
+	var open Shard
+	var size int64
+	closeShard := func() {
+		if len(open.Slices) > 0 {
+			shards = append(shards, open)
+		}
+		open, size = Shard{Side: side}, 0
+	}
+	closeShard()
+	for i, in := range inputs {
+		if in.Size > target+target/2 {
+			closeShard()
+			for _, s := range ranges(in.Size, target) {
+				s.Input = first + i
+				shards = append(shards, Shard{Slices: []Slice{s}, Side: side})
+			}
+			continue
+		}
+		if size+in.Size > target || len(open.Slices) == maxSlices {
+			closeShard()
+		}
+		open.Slices = append(open.Slices, Slice{Input: first + i, To: in.Size})
+		size += in.Size
+	}
+	closeShard()
+	return shards
+}
+
+// ranges cuts [0, size) into equal ranges of about target.
+func ranges(size, target int64) []Slice {
+	n := (size + target - 1) / target
+	cuts := make([]Slice, n)
+	for i := range n {
+		cuts[i] = Slice{From: size / n * i, To: size / n * (i + 1)}
+	}
+	cuts[n-1].To = size
+	return cuts
+}
+
+// partitionBytes is the input that one key partition is meant for.
+const partitionBytes = 1 << 30
+
+// KeyPartitions returns into how many partitions the keys of cross-shard questions fall.
+func KeyPartitions(inputs []Input) int {
+	var bytes int64
+	for _, in := range inputs {
+		bytes += in.Size
+	}
+	return int(min(max((bytes+partitionBytes-1)/partitionBytes, 1), 64))
+}

@@ -1,0 +1,62 @@
+package shard
+
+import (
+	"path"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// SplitPattern divides an input pattern into the folder above its first wildcard and the rest. The folder is empty for
+// the current one and keeps no slash at its end, except the root's. Any query of an s3:// pattern is left to the caller.
+func SplitPattern(pattern string) (base, rest string) {
+	base, rest = doublestar.SplitPattern(pattern)
+	switch {
+	case base == "." && !strings.HasPrefix(pattern, "./"):
+		base = ""
+	case base == ".":
+		base, rest = "", strings.TrimPrefix(rest, "./")
+	}
+	return base, rest
+}
+
+// Match says whether key, relative to the base, is chosen by the rest of a pattern: it matches itself, or lies in a
+// folder that does. Elements that begin with "_" or "." are never chosen, unless the pattern names them.
+func Match(rest, key string) (bool, error) {
+	for at := key; at != "." && at != "/"; at = path.Dir(at) {
+		ok, err := doublestar.Match(rest, at)
+		if err != nil {
+			return false, err
+		}
+		if ok {
+			return !hidden(rest, at, key), nil
+		}
+	}
+	return false, nil
+}
+
+// hidden says whether key has an element that begins with "_" or "." where the pattern, which matched at, has none.
+func hidden(rest, at, key string) bool {
+	if named := strings.Split(rest, "/"); strings.Count(rest, "/") == strings.Count(at, "/") && !strings.Contains(rest, "**") {
+		for i, element := range strings.Split(at, "/") {
+			if isHidden(element) && !isHidden(named[i]) {
+				return true
+			}
+		}
+		return hiddenElement(strings.TrimPrefix(key, at))
+	}
+	return hiddenElement(key)
+}
+
+func hiddenElement(key string) bool {
+	for element := range strings.SplitSeq(key, "/") {
+		if isHidden(element) {
+			return true
+		}
+	}
+	return false
+}
+
+func isHidden(element string) bool {
+	return strings.HasPrefix(element, "_") || strings.HasPrefix(element, ".")
+}

@@ -1,0 +1,84 @@
+package shard
+
+import (
+	"fmt"
+	"strings"
+)
+
+// WorkPrefix is the folder of everything in an output that is not result.
+const WorkPrefix = "_dice/"
+
+// The keys of an output that stand once.
+const (
+	ClaimKey    = WorkPrefix + "claim"
+	ManifestKey = "manifest.json"
+	SummaryKey  = "summary.json"
+)
+
+// Stage is a step of a job. Every stage but the first needs the one before it complete.
+type Stage string
+
+// The stages in their order.
+const (
+	Map      Stage = "map"
+	Identity Stage = "identity"
+	Reuse    Stage = "reuse"
+	Write    Stage = "write"
+)
+
+// Stages lists them in order.
+var Stages = []Stage{Map, Identity, Reuse, Write}
+
+// Job makes the keys of a job's work files.
+type Job string
+
+// Prefix is the folder of the job's work files.
+func (j Job) Prefix() string { return WorkPrefix + string(j) + "/" }
+
+// PlanKey is where the plan stands.
+func (j Job) PlanKey() string { return j.Prefix() + "plan.json" }
+
+// CommitPrefix is the folder of a stage's commit records.
+func (j Job) CommitPrefix(s Stage) string { return fmt.Sprintf("%scommit/%s/", j.Prefix(), s) }
+
+// CommitKey is where a task's commit record stands.
+func (j Job) CommitKey(s Stage, task int) string {
+	return fmt.Sprintf("%s%08d.json", j.CommitPrefix(s), task)
+}
+
+// FailurePrefix begins the keys of a task's failure records.
+func (j Job) FailurePrefix(s Stage, task int) string {
+	return fmt.Sprintf("%sfailed/%s/%08d-", j.Prefix(), s, task)
+}
+
+// FailureKey is where an attempt's failure record stands.
+func (j Job) FailureKey(s Stage, task int, attempt string) string {
+	return j.FailurePrefix(s, task) + attempt + ".json"
+}
+
+// DataKey is where an attempt leaves a piece of data: segment, sightings or verdicts.
+func (j Job) DataKey(s Stage, task int, attempt, piece string) string {
+	return fmt.Sprintf("%sdata/%s/%08d-%s.%s", j.Prefix(), s, task, attempt, piece)
+}
+
+// IndexKey is where a stage's index stands.
+func (j Job) IndexKey(s Stage) string { return fmt.Sprintf("%sindex/%s.json", j.Prefix(), s) }
+
+// ParseCommitKey returns the task whose commit record stands at key, a key below CommitPrefix.
+func ParseCommitKey(key string) (task int, ok bool) {
+	name := key[strings.LastIndexByte(key, '/')+1:]
+	n, err := fmt.Sscanf(name, "%08d.json", &task)
+	return task, err == nil && n == 1 && fmt.Sprintf("%08d.json", task) == name
+}
+
+// PartKey is where part n of a table of the result stands: protocol=<name>, reuse or rejects.
+func PartKey(table string, n int) string { return fmt.Sprintf("%s/part-%05d.parquet", table, n) }
+
+// ProtocolTable names the table of a protocol's records.
+func ProtocolTable(protocol string) string { return "protocol=" + protocol }
+
+// The tables beside the protocols' own.
+const (
+	ReuseTable   = "reuse"
+	RejectsTable = "rejects"
+)

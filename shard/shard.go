@@ -1,0 +1,105 @@
+// Package shard is the vocabulary of a job: how inputs are cut into shards, what the pieces that tasks leave behind are
+// called and contain, and what the result says about itself. It is pure; a plan can be made, printed and compared
+// without any store.
+//
+// A job is a [Command] over inputs. [Cut] turns the inputs' listing into shards, and the [Plan] stores them with every
+// choice that the result depends on. Tasks of four stages follow it: map reads shards, identity and reuse resolve what
+// crosses them, write makes the output. A task's result is its [Commit] record; a stage's result is its [Index].
+package shard
+
+// ResultVersion changes whenever the same inputs and options would give other output bytes. Workers of another version
+// refuse the job.
+const ResultVersion = 1
+
+// Limits reject what is too large. They are part of a plan, so that every machine rejects the same.
+type Limits struct {
+	Line        int64 `json:"line"`        // octets of a JSON line, decompressed
+	Field       int64 `json:"field"`       // octets of one string or one Parquet value
+	Result      int64 `json:"result"`      // octets of one record's tape
+	Page        int64 `json:"page"`        // octets of a Parquet page, decompressed
+	Footer      int64 `json:"footer"`      // octets of a Parquet footer
+	Certificate int64 `json:"certificate"` // octets of one certificate's text
+	Depth       int   `json:"depth"`       // nesting of JSON
+	Elements    int   `json:"elements"`    // of all lists and maps of one record
+	Content     int   `json:"content"`     // octets of a rejected row that are kept
+}
+
+// DefaultLimits are those of every new plan.
+var DefaultLimits = Limits{
+	Line: 96 << 20, Field: 80 << 20, Result: 96 << 20, Page: 256 << 20, Footer: 64 << 20,
+	Certificate: 1 << 20, Depth: 128, Elements: 4 << 20, Content: 1 << 10,
+}
+
+// Mode says which records come out.
+type Mode string
+
+// The modes.
+const (
+	Labelled Mode = "labelled" // records with at least one label
+	All      Mode = "all"      // all that pass the filter and are no duplicates
+)
+
+// Options are the choices that the result depends on.
+type Options struct {
+	Source        string   `json:"source"`         // format of the records: zgrab2
+	Signatures    []string `json:"signatures"`     // names, in alphabetical order
+	Mode          Mode     `json:"mode"`           //
+	Dedupe        []string `json:"dedupe"`         // members that make records duplicates, of ip, port, status; none: keep all
+	ReuseHosts    int      `json:"reuse_hosts"`    // distinct addresses from which on a certificate or key is reused
+	ShardBytes    int64    `json:"shard_bytes"`    // target size of a shard, in octets of input
+	PartitionRows int64    `json:"partition_rows"` // carried records after which an output partition is closed
+	Exclude       []string `json:"exclude"`        // networks that are left out, in canonical form, sorted
+	Limits        Limits   `json:"limits"`         //
+	ResultVersion int      `json:"result_version"` //
+}
+
+// Command is what the user asked for: the same command continues the same job.
+type Command struct {
+	Files        []string `json:"files"`        // patterns as given, without credentials
+	Certificates []string `json:"certificates"` // side tables, likewise
+	Options      Options  `json:"options"`
+}
+
+// Input is an object to be read.
+type Input struct {
+	URL   string `json:"url"`   // as given: it stands in source_object and decides the order
+	Place string `json:"place"` // what a worker dials: s3://bucket?…, or a folder's absolute path
+	Key   string `json:"key"`   // below the place
+	Size  int64  `json:"size"`
+	ETag  string `json:"etag"`
+}
+
+// Slice is a byte range of an input; see record.Slice for which rows belong to it.
+type Slice struct {
+	Input int   `json:"input"` // place in Plan.Inputs
+	From  int64 `json:"from"`
+	To    int64 `json:"to"`
+}
+
+// Shard is the work of one map task.
+type Shard struct {
+	Slices []Slice `json:"slices"`
+	Side   bool    `json:"side,omitempty"` // of a side table
+}
+
+// Plan is everything that workers need to know of a job.
+type Plan struct {
+	Job           string  `json:"job"`
+	Command       Command `json:"command"`
+	Digest        string  `json:"digest"` // of Command
+	Inputs        []Input `json:"inputs"` // scans in order, then side tables in order
+	Shards        []Shard `json:"shards"` // scans' in input order, then side tables'
+	KeyPartitions int     `json:"key_partitions"`
+	HashKey       []byte  `json:"hash_key"` // 16 random octets: hostile records can't collide; no output depends on them
+}
+
+// ScanShards returns how many shards are of scans; they come first.
+func (p *Plan) ScanShards() int {
+	n := 0
+	for _, s := range p.Shards {
+		if !s.Side {
+			n++
+		}
+	}
+	return n
+}
