@@ -21,7 +21,12 @@ type identified struct {
 type adapter func(t *testing.T, in identified) map[string]any
 
 // adapters holds one adapter per protocol, each in its own file adapter_<protocol>_test.go.
-var adapters = map[string]adapter{}
+var adapters = map[string]adapter{
+	"bacnet": adaptBACnet,
+	"dnp3":   adaptDNP3,
+	"modbus": adaptModbus,
+	"rtps":   adaptRTPS,
+}
 
 // certificateLabels gives the labels of one certificate text; timed says whether unixMicro is known. It is nil as long as
 // there is no reader of certificates; then labels of certificates are not compared.

@@ -8,7 +8,12 @@ import (
 
 // All lists the protocols in alphabetical order. Each call compiles them anew; callers keep the result.
 func All() []*Protocol {
-	return []*Protocol{}
+	return []*Protocol{
+		BACnet(),
+		DNP3(),
+		Modbus(),
+		RTPS(),
+	}
 }
 
 // Match returns the protocols whose names match one of the comma-separated patterns (path.Match syntax), in
