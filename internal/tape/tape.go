@@ -105,8 +105,8 @@ type Shape struct {
 const maxFields = 250
 
 // Of compiles T. It panics on a type that no source can fill, which is a broken declaration: T is a struct or a list;
-// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, check and pairs, and may carry
-// a tag `doc:"…"`.
+// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, elements, check and pairs, and
+// may carry a tag `doc:"…"`. The option elements makes the elements of a list or map lenient, and theirs where they are lists or maps.
 func Of[T any]() *Shape { return OfType(reflect.TypeFor[T]()) }
 
 // OfType is [Of] for a type known only at run time.
@@ -200,6 +200,10 @@ func setOptions(n *Node, options, path string) {
 		case "":
 		case "lenient":
 			n.Lenient = true
+		case "elements":
+			for elem := n.Elem; elem != nil; elem = elem.Elem {
+				elem.Lenient = true
+			}
 		case "check":
 			n.Check = true
 		case "pairs":

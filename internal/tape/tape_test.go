@@ -71,6 +71,16 @@ func TestCheckedFieldsAreNotKept(t *testing.T) {
 	}
 }
 
+func TestElementsAreLenientAtEveryDepth(t *testing.T) {
+	root := Of[struct {
+		Deep Pairs[[]*inner] `tape:"deep,elements"`
+	}]().Root
+	deep := root.Fields[0]
+	if deep.Lenient || !deep.Elem.Lenient || !deep.Elem.Elem.Lenient || deep.Elem.Elem.Fields[0].Lenient {
+		t.Errorf("lenient: field %v, list %v, element %v, member %v", deep.Lenient, deep.Elem.Lenient, deep.Elem.Elem.Lenient, deep.Elem.Elem.Fields[0].Lenient)
+	}
+}
+
 func TestNullTape(t *testing.T) {
 	shape := Of[sample]()
 	tape := Append[sample](shape, nil, nil)
