@@ -94,7 +94,10 @@ func identifyRTPS(r *rtpsResult, vendors map[string][]string) RTPSParticipant {
 		Instance: new(hex.EncodeToString(message[16:20])),
 	}
 	if row, known := vendors[*p.Vendor]; known {
-		p.Product, p.Company = &row[0], &row[1]
+		p.Company = &row[1]
+		if row[0] != "-" {
+			p.Product = &row[0]
+		}
 	}
 	return p
 }
