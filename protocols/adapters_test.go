@@ -23,14 +23,22 @@ type adapter func(t *testing.T, in identified) map[string]any
 // adapters holds one adapter per protocol, each in its own file adapter_<protocol>_test.go.
 var adapters = map[string]adapter{
 	"bacnet": adaptBACnet,
+	"coap":   adaptCoAP,
 	"dnp3":   adaptDNP3,
 	"modbus": adaptModbus,
+	"mqtt":   adaptMQTT,
 	"rtps":   adaptRTPS,
+	"xmpp":   adaptXMPP,
 }
 
-// certificateLabels gives the labels of one certificate text; timed says whether unixMicro is known. It is nil as long as
-// there is no reader of certificates; then labels of certificates are not compared.
-var certificateLabels func(text string, chains bool, unixMicro int64, timed bool) []string
+// certificateLabels gives the labels of one certificate text; timed says whether unixMicro is known.
+func certificateLabels(text string, chains bool, unixMicro int64, timed bool) []string {
+	certificate, labels := protocols.ReadCertificate([]byte(text), chains)
+	if timed {
+		labels = append(labels, certificate.LabelsAt(unixMicro)...)
+	}
+	return labels
+}
 
 // asJSON returns a fingerprint as plain JSON values: objects, lists, strings, float64 and bools.
 func asJSON(t *testing.T, in identified) map[string]any {

@@ -10,9 +10,12 @@ import (
 func All() []*Protocol {
 	return []*Protocol{
 		BACnet(),
+		CoAP(),
 		DNP3(),
 		Modbus(),
+		MQTT(),
 		RTPS(),
+		XMPP(),
 	}
 }
 
