@@ -27,6 +27,7 @@ var adapters = map[string]adapter{
 	"dnp3":   adaptDNP3,
 	"modbus": adaptModbus,
 	"mqtt":   adaptMQTT,
+	"opcua":  adaptOPCUA,
 	"rtps":   adaptRTPS,
 	"xmpp":   adaptXMPP,
 }

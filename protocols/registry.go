@@ -14,6 +14,7 @@ func All() []*Protocol {
 		DNP3(),
 		Modbus(),
 		MQTT(),
+		OPCUA(),
 		RTPS(),
 		XMPP(),
 	}
