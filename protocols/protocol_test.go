@@ -1,0 +1,45 @@
+package protocols_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/protocols"
+)
+
+type echo struct {
+	Text string `tape:"text" doc:"what came"`
+}
+
+// A signature that panics costs its record, not the run.
+func TestPanicOfASignatureIsAnError(t *testing.T) {
+	p := protocols.Signature[echo, echo]{
+		Name:   "echo",
+		Filter: func(_ bool, r *echo) bool { return r.Text != "" },
+		Identify: func(r *echo) echo {
+			if r.Text == "bad" {
+				panic("out of bounds")
+			}
+			return *r
+		},
+		Classify: func(*echo) []string { return []string{"echo:heard"} },
+	}.Protocol()
+	for text, want := range map[string]struct {
+		kept bool
+		err  string
+	}{"good": {true, ""}, "": {false, ""}, "bad": {false, "identify echo: signature panicked: out of bounds"}} {
+		in := tape.Append(p.Input, nil, &echo{text})
+		out, labels, kept, err := p.Identify(true, in, []byte("before"))
+		if kept != want.kept || (len(labels) == 1) != want.kept || !bytes.HasPrefix(out, []byte("before")) {
+			t.Errorf("%q: kept %v, labels %q, tape %q", text, kept, labels, out)
+		}
+		if (err == nil) != (want.err == "") || err != nil && !strings.Contains(err.Error(), want.err) {
+			t.Errorf("%q: error %v, want %q", text, err, want.err)
+		}
+		if err != nil && string(out) != "before" {
+			t.Errorf("%q: %q was left behind", text, out)
+		}
+	}
+}
