@@ -43,6 +43,7 @@ type MapResult struct {
 	Reuse     []Extent         `json:"reuse"`    // likewise
 	Protocols []ProtocolCounts `json:"protocols"`
 	Slices    []SliceCounts    `json:"slices"`
+	Records   int64            `json:"records"` // all that were read, whatever became of them
 	Other     int64            `json:"other"`   // records of other protocols
 	Strays    int64            `json:"strays"`  // rejected records whose protocol is unknown
 	Rejects   int64            `json:"rejects"` // entries of the rejects table in the segment
@@ -75,11 +76,12 @@ type SliceCounts struct {
 
 // ResolveResult is what an identity or a reuse task leaves.
 type ResolveResult struct {
-	Verdicts  Blob        `json:"verdicts"`
-	Extents   [][2]Extent `json:"extents"`             // of Verdicts, by output partition: of records, of certificates
-	Sightings *Blob       `json:"sightings,omitempty"` // of what identity attached
-	Reuse     []Extent    `json:"reuse,omitempty"`     // of Sightings, by key partition
-	Output    *Output     `json:"output,omitempty"`    // part of the reuse table
+	Verdicts  Blob         `json:"verdicts"`
+	Extents   [][2]Extent  `json:"extents"`             // of Verdicts, by output partition: of records, of certificates
+	Sightings *Blob        `json:"sightings,omitempty"` // of what identity attached
+	Reuse     []Extent     `json:"reuse,omitempty"`     // of Sightings, by key partition
+	Output    *Output      `json:"output,omitempty"`    // part of the reuse table
+	Found     ReuseSummary `json:"found"`               // groups in it
 }
 
 // WriteResult is what a write task counted and wrote. Output is nil when no row came out.
@@ -142,4 +144,21 @@ func weight(m *MapResult, protocol, protocols int) (carried int64, concerned boo
 		return 0, false
 	}
 	return m.Protocols[protocol].Carried, m.Protocols[protocol].Kept > 0
+}
+
+// FirstLines returns, for each shard and slice, how many rows of the same input stand before the slice. Commits are
+// those of the map stage, by shard.
+func FirstLines(p *Plan, commits []Commit) [][]int64 {
+	before := make([]int64, len(p.Inputs))
+	first := make([][]int64, len(p.Shards))
+	for i, s := range p.Shards {
+		first[i] = make([]int64, len(s.Slices))
+		for k, slice := range s.Slices {
+			first[i][k] = before[slice.Input]
+			if m := commits[i].Map; m != nil {
+				before[slice.Input] += m.Slices[k].Lines
+			}
+		}
+	}
+	return first
 }

@@ -1,0 +1,79 @@
+package shard
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// randomInputs makes inputs of odd sizes, in order.
+func randomInputs(r *rand.Rand) []Input {
+	inputs := make([]Input, r.IntN(40))
+	for i := range inputs {
+		inputs[i] = Input{URL: fmt.Sprintf("in/%03d", i), Size: r.Int64N(1 << r.IntN(20))}
+	}
+	return inputs
+}
+
+// TestCutCoversEveryOctetOnce: for random inputs and targets, slices follow each other without gap or overlap.
+func TestCutCoversEveryOctetOnce(t *testing.T) {
+	for seed := range uint64(500) {
+		r := rand.New(rand.NewPCG(seed, 0))
+		inputs, target := randomInputs(r), 1+r.Int64N(1<<r.IntN(18))
+		next, offset := 0, int64(0)
+		for _, s := range Cut(inputs, 5, target, true) {
+			if len(s.Slices) == 0 || len(s.Slices) > maxSlices || !s.Side {
+				t.Fatalf("seed %d: shard %+v", seed, s)
+			}
+			for _, slice := range s.Slices {
+				if slice.Input != next+5 || slice.From != offset || slice.To < slice.From {
+					t.Fatalf("seed %d: slice %+v, want input %d from %d", seed, slice, next+5, offset)
+				}
+				if offset = slice.To; offset == inputs[next].Size {
+					next, offset = next+1, 0
+				}
+			}
+		}
+		if next != len(inputs) {
+			t.Fatalf("seed %d: %d of %d inputs covered", seed, next, len(inputs))
+		}
+	}
+}
+
+func TestCutSharesAndSplits(t *testing.T) {
+	inputs := []Input{{Size: 4}, {Size: 5}, {Size: 2}, {Size: 31}, {Size: 14}, {Size: 0}}
+	got := Cut(inputs, 0, 10, false)
+	want := []Shard{
+		{Slices: []Slice{{0, 0, 4}, {1, 0, 5}}},
+		{Slices: []Slice{{2, 0, 2}}},
+		{Slices: []Slice{{3, 0, 7}}}, {Slices: []Slice{{3, 7, 14}}}, {Slices: []Slice{{3, 14, 21}}}, {Slices: []Slice{{3, 21, 31}}},
+		{Slices: []Slice{{4, 0, 14}}},
+		{Slices: []Slice{{5, 0, 0}}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want - got +\n%s", diff)
+	}
+}
+
+func TestOrderIsIndependentOfListing(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	inputs := []Input{{URL: "b"}, {URL: "B"}, {URL: "a/b"}, {URL: "a.b"}, {URL: "ä"}, {URL: "b"}}
+	want := []Input{{URL: "B"}, {URL: "a.b"}, {URL: "a/b"}, {URL: "b"}, {URL: "ä"}}
+	for range 50 {
+		r.Shuffle(len(inputs), func(i, j int) { inputs[i], inputs[j] = inputs[j], inputs[i] })
+		if got := Order(inputs); !slices.Equal(got, want) {
+			t.Fatalf("got %v", got)
+		}
+	}
+}
+
+func TestKeyPartitions(t *testing.T) {
+	for size, want := range map[int64]int{0: 1, 1: 1, 1 << 30: 1, 1<<30 + 1: 2, 1 << 50: 64} {
+		if got := KeyPartitions([]Input{{Size: size}}); got != want {
+			t.Errorf("%d octets: %d partitions, want %d", size, got, want)
+		}
+	}
+}
