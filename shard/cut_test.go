@@ -22,7 +22,7 @@ func randomInputs(r *rand.Rand) []Input {
 func TestCutCoversEveryOctetOnce(t *testing.T) {
 	for seed := range uint64(500) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		inputs, target := randomInputs(r), 1+r.Int64N(1<<r.IntN(18))
+		inputs, target := randomInputs(r), 64+r.Int64N(1<<r.IntN(18))
 		next, offset := 0, int64(0)
 		for _, s := range Cut(inputs, 5, target, true) {
 			if len(s.Slices) == 0 || len(s.Slices) > maxSlices || !s.Side {

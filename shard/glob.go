@@ -8,14 +8,11 @@ import (
 )
 
 // SplitPattern divides an input pattern into the folder above its first wildcard and the rest. The folder is empty for
-// the current one and keeps no slash at its end, except the root's. Any query of an s3:// pattern is left to the caller.
+// the current one and keeps no slash at its end, except the root's; "./" is dropped. Any query of an s3:// pattern is left to the caller.
 func SplitPattern(pattern string) (base, rest string) {
-	base, rest = doublestar.SplitPattern(pattern)
-	switch {
-	case base == "." && !strings.HasPrefix(pattern, "./"):
+	base, rest = doublestar.SplitPattern(path.Clean(pattern))
+	if base == "." {
 		base = ""
-	case base == ".":
-		base, rest = "", strings.TrimPrefix(rest, "./")
 	}
 	return base, rest
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -66,9 +67,9 @@ func (j Job) IndexKey(s Stage) string { return fmt.Sprintf("%sindex/%s.json", j.
 
 // ParseCommitKey returns the task whose commit record stands at key, a key below CommitPrefix.
 func ParseCommitKey(key string) (task int, ok bool) {
-	name := key[strings.LastIndexByte(key, '/')+1:]
-	n, err := fmt.Sscanf(name, "%08d.json", &task)
-	return task, err == nil && n == 1 && fmt.Sprintf("%08d.json", task) == name
+	digits, ok := strings.CutSuffix(key[strings.LastIndexByte(key, '/')+1:], ".json")
+	n, err := strconv.ParseUint(digits, 10, 31)
+	return int(n), ok && err == nil && fmt.Sprintf("%08d", n) == digits
 }
 
 // PartKey is where part n of a table of the result stands: protocol=<name>, reuse or rejects.
