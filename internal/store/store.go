@@ -73,7 +73,9 @@ type File struct {
 }
 
 // Open binds an object and a context to an io.ReaderAt. It sends no request.
-func Open(ctx context.Context, b Bucket, info Info) *File { return &File{Bucket: b, Info: info, ctx: ctx} }
+func Open(ctx context.Context, b Bucket, info Info) *File {
+	return &File{Bucket: b, Info: info, ctx: ctx}
+}
 
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {

@@ -1,0 +1,151 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// List implements Bucket.
+func (b *s3Bucket) List(ctx context.Context, prefix string, each func(Info) error) error {
+	return b.listAfter(ctx, prefix, "", each)
+}
+
+// listAfter lists the keys after one, a page per request. Keys come URL-encoded, as XML cannot carry all that a key
+// may contain. Objects whose key ends in a slash are markers of folders, not data, and are passed over.
+func (b *s3Bucket) listAfter(ctx context.Context, prefix, after string, each func(Info) error) error {
+	in := &s3.ListObjectsV2Input{
+		Bucket: &b.loc.Bucket, Prefix: b.key(prefix), EncodingType: types.EncodingTypeUrl,
+	}
+	if after != "" {
+		in.StartAfter = b.key(after)
+	}
+	last := after
+	for {
+		out, err := b.page(ctx, in)
+		if err != nil {
+			return b.fail("list", prefix, err)
+		}
+		for _, object := range out.Contents {
+			info, err := b.info(object, out.EncodingType)
+			if err != nil {
+				return b.fail("list", prefix, err)
+			}
+			if info.Key <= last {
+				return b.fail("list", prefix, final(fmt.Errorf("the store lists %q after %q, out of order", info.Key, last)))
+			}
+			last = info.Key
+			if strings.HasSuffix(info.Key, "/") {
+				continue
+			}
+			if err := each(info); err != nil {
+				return err
+			}
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			return nil
+		}
+		if aws.ToString(out.NextContinuationToken) == "" {
+			return b.fail("list", prefix, final(fmt.Errorf("the store cut the listing without a continuation")))
+		}
+		in.ContinuationToken = out.NextContinuationToken
+	}
+}
+
+func (b *s3Bucket) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
+	ctx, cancel := timed(ctx, 1<<20)
+	defer cancel()
+	return b.client.ListObjectsV2(ctx, in)
+}
+
+func (b *s3Bucket) info(o types.Object, encoding types.EncodingType) (Info, error) {
+	key := aws.ToString(o.Key)
+	if encoding == types.EncodingTypeUrl {
+		decoded, err := url.QueryUnescape(key)
+		if err != nil {
+			return Info{}, final(fmt.Errorf("key %q: %w", key, err))
+		}
+		key = decoded
+	}
+	rest, ok := strings.CutPrefix(key, b.prefix)
+	if !ok {
+		return Info{}, final(fmt.Errorf("the store listed %q, which is not below %q", key, b.prefix))
+	}
+	return Info{Key: rest, Size: aws.ToInt64(o.Size), ETag: aws.ToString(o.ETag)}, nil
+}
+
+// removeBatch is how many keys S3 takes in one request.
+const removeBatch = 1000
+
+// Remove implements Bucket.
+func (b *s3Bucket) Remove(ctx context.Context, keys ...string) error {
+	for len(keys) > 0 {
+		n := min(len(keys), removeBatch)
+		if err := b.removeSome(ctx, keys[:n]); err != nil {
+			return err
+		}
+		keys = keys[n:]
+	}
+	return nil
+}
+
+func (b *s3Bucket) removeSome(ctx context.Context, keys []string) error {
+	ctx, cancel := timed(ctx, 1<<20)
+	defer cancel()
+	if len(keys) == 1 {
+		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.loc.Bucket, Key: b.key(keys[0])})
+		if err := b.fail("remove", keys[0], err); !isNotFound(err) {
+			return err
+		}
+		return nil
+	}
+	ids := make([]types.ObjectIdentifier, len(keys))
+	for i, key := range keys {
+		ids[i].Key = b.key(key)
+	}
+	out, err := b.client.DeleteObjects(ctx, &s3.DeleteObjectsInput{
+		Bucket: &b.loc.Bucket, Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)},
+	})
+	if err != nil {
+		return b.fail("remove", keys[0]+" and others", err)
+	}
+	for _, e := range out.Errors {
+		if code := aws.ToString(e.Code); code != "NoSuchKey" {
+			err := classify(code, 0, fmt.Errorf("%s: %s", code, aws.ToString(e.Message)))
+			return b.fail("remove", strings.TrimPrefix(aws.ToString(e.Key), b.prefix), err)
+		}
+	}
+	return nil
+}
+
+// abortStale aborts the multipart uploads under prefix that began before a time.
+func (b *s3Bucket) abortStale(ctx context.Context, prefix string, before time.Time) (n int, err error) {
+	pages := s3.NewListMultipartUploadsPaginator(b.client, &s3.ListMultipartUploadsInput{
+		Bucket: &b.loc.Bucket, Prefix: b.key(prefix),
+	})
+	for pages.HasMorePages() {
+		out, err := pages.NextPage(ctx)
+		if err != nil {
+			return n, b.fail("list unfinished uploads", prefix, err)
+		}
+		for _, u := range out.Uploads {
+			if !aws.ToTime(u.Initiated).Before(before) {
+				continue
+			}
+			_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+				Bucket: &b.loc.Bucket, Key: u.Key, UploadId: u.UploadId,
+			})
+			if err := b.fail("abort upload", aws.ToString(u.Key), err); err != nil && !isNotFound(err) {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
