@@ -2,8 +2,6 @@ package protocols
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/protocols/internal/linkformat"
@@ -172,73 +170,6 @@ func (s *CoAPServer) identifyProduct() {
 	}
 }
 
-// versionAfter returns the word behind the first mark that is followed by a digit.
-func versionAfter(text, mark string) *string {
-	for found := true; found; {
-		_, text, found = strings.Cut(text, mark)
-		if text != "" && text[0] >= '0' && text[0] <= '9' {
-			return new(strings.TrimRight(firstWord(text), ",;"))
-		}
-	}
-	return nil
-}
-
-func firstWord(text string) string {
-	if end := strings.IndexFunc(text, unicode.IsSpace); end >= 0 {
-		return text[:end]
-	}
-	return text
-}
-
-// libcoapYears returns both ends of the first range FROM--TO that follows "Copyright" or "(C)" on its line.
-func libcoapYears(page string) []string {
-	for line := range strings.SplitSeq(page, "\n") {
-		at := min(indexFold(line, "copyright"), indexFold(line, "(c)"))
-		if from, to, ok := findRange(line[at:]); ok {
-			return []string{from, to}
-		}
-	}
-	return nil
-}
-
-// indexFold is where mark begins in text, in letters of any case; len(text) if nowhere.
-func indexFold(text, mark string) int {
-	for i := range len(text) - len(mark) + 1 {
-		if strings.EqualFold(text[i:i+len(mark)], mark) {
-			return i
-		}
-	}
-	return len(text)
-}
-
-// findRange finds the first two numbers with two hyphens between them. Digits of all scripts count.
-func findRange(text string) (from, to string, ok bool) {
-	for i := range len(text) - 1 {
-		if text[i] != '-' || text[i+1] != '-' {
-			continue
-		}
-		before, after := text[:i], text[i+2:]
-		from = before[len(strings.TrimRightFunc(before, unicode.IsDigit)):]
-		to = after[:len(after)-len(strings.TrimLeftFunc(after, unicode.IsDigit))]
-		if from != "" && to != "" {
-			return from, to, true
-		}
-	}
-	return "", "", false
-}
-
-// californiumYears returns the numbers between "(c)" and the name of the institute behind it on the same line, on the
-// first line that has both.
-func californiumYears(page string) []string {
-	for line := range strings.SplitSeq(page, "\n") {
-		_, notice, _ := strings.Cut(line, "(c)")
-		if years, _, ok := strings.Cut(notice, "Institute for Pervasive Computing"); ok {
-			return strings.FieldsFunc(years, func(r rune) bool { return !unicode.IsDigit(r) })
-		}
-	}
-	return nil
-}
-
 func classifyCoAP(s *CoAPServer) []string {
 	var labels []string
 	if s.Capabilities != nil && len(*s.Capabilities) > 0 {
@@ -260,38 +191,3 @@ const (
 	firstCurrentYear = 2023 // notices of this year or later are those of releases that are not called outdated
 	maxYear          = 32   // octets of a year that may become part of a label
 )
-
-func latest(years []string) int {
-	year := 0
-	for _, y := range years {
-		year = max(year, yearOf(y))
-	}
-	return year
-}
-
-// yearOf returns the value of digits of any script; of large numbers only that they are large.
-func yearOf(digits string) int {
-	year := 0
-	for _, r := range digits {
-		year = min(10*year+digitOf(r), 1_000_000)
-	}
-	return year
-}
-
-// digitOf returns the value of a digit. Unicode encodes the digits of each script in a row, zero first.
-func digitOf(r rune) int {
-	if r < utf8.RuneSelf {
-		return int(r - '0')
-	}
-	for _, block := range unicode.Nd.R16 {
-		if rune(block.Lo) <= r && r <= rune(block.Hi) {
-			return int(r-rune(block.Lo)) % 10
-		}
-	}
-	for _, block := range unicode.Nd.R32 {
-		if rune(block.Lo) <= r && r <= rune(block.Hi) {
-			return int(r-rune(block.Lo)) % 10
-		}
-	}
-	return 0
-}

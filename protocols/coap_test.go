@@ -64,10 +64,12 @@ func TestCoAPProducts(t *testing.T) {
 func TestCoAPVersions(t *testing.T) {
 	p := protocols.CoAP()
 	for page, want := range map[string]string{
-		"libcoap 4.3.4, 2010":                    "libcoap 4.3.4",
-		"libcoap is libcoap v4 or libcoap 4.2\n": "libcoap 4.2",
-		"libcoap":                                "libcoap ",
-		"libcoap ":                               "libcoap ",
+		"libcoap 4.3.4, 2010":                             "libcoap 4.3.4",
+		"libcoap is libcoap v4 or libcoap 4.2\n":          "libcoap 4.2",
+		"libcoap 2010--2012 and libcoap 4.3.":             "libcoap 4.3",
+		"libcoap 2010 libcoap":                            "libcoap ",
+		"libcoap":                                         "libcoap ",
+		"libcoap ":                                        "libcoap ",
 		"CoAP RFC 7252   Cf 3.0.0-M1\n" + californiumPage: "Eclipse Californium 3.0.0-M1",
 		"hello": " ",
 	} {

@@ -37,7 +37,8 @@ func TestMQTTBroker(t *testing.T) {
 		// The text of $SYS/broker/version.
 		`{"$SYS/broker/version": ["mosquitto version 2.0.11 (Debian)"]}`:   "mosquitto/2.0.11 (Debian)/mosquitto",
 		`{"$SYS/broker/version": [" mosquitto\tversion  1.4.8 "]}`:         "mosquitto/1.4.8/mosquitto",
-		`{"$SYS/broker/version": ["mosquitto-auth version 1"]}`:            "mosquitto-auth/1/",
+		`{"$SYS/broker/version": ["mosquitto-2.0.18"]}`:                    "mosquitto//mosquitto",
+		`{"$SYS/broker/version": ["Eclipse mosquitto version 2"]}`:         "mosquitto/2/mosquitto",
 		`{"$SYS/broker/version": ["Subversion 1.14"]}`:                     "Subversion/1.14/",
 		`{"$SYS/broker/version": ["Broker 1."]}`:                           "Broker 1.//",
 		`{"$SYS/broker/version": ["Broker v1.2"]}`:                         "Broker v1.2//",

@@ -53,7 +53,7 @@ func TestXMPPLabels(t *testing.T) {
 
 func TestXMPPFingerprint(t *testing.T) {
 	const banner = "<stream:stream from='a.example' version='1.0'><stream:features>" +
-		"<starttls/><starttls xmlns='n1'/><starttls xmlns='n2'/><auth xmlns='n3'/><auth xmlns='n4'/>" +
+		"<starttls/><starttls xmlns='n1'/><starttls xmlns='n2'/><auth xmlns='n3'/><auth xmlns='http://jabber.org/features/iq-auth2'/>" +
 		"<mechanism> A </mechanism><mechanism>A</mechanism></stream:features>"
 	got, _ := identifyText(t, protocols.XMPP(), `{"banner": `+quote(t, banner)+`}`)
 	want := map[string]any{
