@@ -1,0 +1,234 @@
+package telemetry
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+)
+
+// How often a progress shows itself.
+const (
+	barEvery = 200 * time.Millisecond
+	logEvery = 10 * time.Second
+)
+
+// Progress shows how far the phases of a run have come. It is an io.Writer for what else goes to the same stream, and
+// safe for concurrent use. A nil Progress shows nothing.
+type Progress struct {
+	w        io.Writer
+	terminal bool
+	now      func() time.Time
+
+	mu     sync.Mutex
+	log    *slog.Logger
+	phase  phase
+	shown  time.Time
+	onLine bool // the bar stands on the last line
+}
+
+// phase is a part of a run and how far it came.
+type phase struct {
+	name               string
+	total, done        int64
+	rows, bytes        int64
+	began              time.Time
+	lastRows, lastSize int64     // when a rate was last taken
+	lastAt             time.Time // likewise
+	rowRate, byteRate  float64   // per second, smoothed
+}
+
+// NewProgress returns a Progress that draws a bar on w if that is a terminal, and otherwise logs (see LogTo).
+func NewProgress(w io.Writer, terminal bool, now func() time.Time) *Progress {
+	return &Progress{w: w, terminal: terminal, now: now}
+}
+
+// LogTo names the logger for a stream that is no terminal; it may write to this Progress.
+func (p *Progress) LogTo(log *slog.Logger) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log = log
+}
+
+// Phase begins a phase of so many units (tasks, say; 0: unknown) and ends the one before.
+func (p *Progress) Phase(name string, total int64) {
+	if p == nil {
+		return
+	}
+	p.finish()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	p.phase = phase{name: name, total: total, began: now, lastAt: now}
+	p.shown = now
+}
+
+// Advance says that so many more rows, octets and units of a phase are done. For another phase than the last one begun
+// it does nothing: late news.
+func (p *Progress) Advance(name string, rows, bytes, done int64) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	if name != p.phase.name {
+		p.mu.Unlock()
+		return
+	}
+	p.phase.rows += rows
+	p.phase.bytes += bytes
+	p.phase.done += done
+	every := logEvery
+	if p.terminal {
+		every = barEvery
+	}
+	now := p.now()
+	if now.Sub(p.shown) < every {
+		p.mu.Unlock()
+		return
+	}
+	p.shown = now
+	p.phase.measure(now)
+	p.show(now, "progress")
+}
+
+// Close ends the last phase.
+func (p *Progress) Close() {
+	if p != nil {
+		p.finish()
+	}
+}
+
+// finish shows the end of the current phase, if there is one.
+func (p *Progress) finish() {
+	p.mu.Lock()
+	if p.phase.name == "" {
+		p.mu.Unlock()
+		return
+	}
+	now := p.now()
+	p.phase.average(now)
+	ended := p.phase
+	p.show(now, "phase done")
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.onLine {
+		fmt.Fprintln(p.w)
+		p.onLine = false
+	}
+	if p.phase == ended {
+		p.phase = phase{}
+	}
+}
+
+// show draws the bar, or logs. It is called with the lock held and releases it: the logger may write to p.
+func (p *Progress) show(now time.Time, message string) {
+	shot := p.phase
+	if p.terminal {
+		fmt.Fprint(p.w, "\r\x1b[K", shot.bar(now))
+		p.onLine = true
+		p.mu.Unlock()
+		return
+	}
+	log := p.log
+	p.mu.Unlock()
+	if log != nil {
+		log.LogAttrs(context.Background(), slog.LevelInfo, message, shot.attributes(now)...)
+	}
+}
+
+// Write writes what is not progress, above the bar.
+func (p *Progress) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.onLine {
+		if _, err := io.WriteString(p.w, "\r\x1b[K"); err != nil {
+			return 0, err
+		}
+		p.onLine = false
+	}
+	return p.w.Write(b)
+}
+
+// measure takes the rates since the last measure, smoothed.
+func (s *phase) measure(now time.Time) {
+	seconds := now.Sub(s.lastAt).Seconds()
+	if seconds <= 0 {
+		return
+	}
+	smooth := func(old float64, n int64) float64 {
+		if old == 0 {
+			return float64(n) / seconds
+		}
+		return 0.7*old + 0.3*float64(n)/seconds
+	}
+	s.rowRate, s.byteRate = smooth(s.rowRate, s.rows-s.lastRows), smooth(s.byteRate, s.bytes-s.lastSize)
+	s.lastAt, s.lastRows, s.lastSize = now, s.rows, s.bytes
+}
+
+// average takes the rates over the whole phase.
+func (s *phase) average(now time.Time) {
+	if seconds := now.Sub(s.began).Seconds(); seconds > 0 {
+		s.rowRate, s.byteRate = float64(s.rows)/seconds, float64(s.bytes)/seconds
+	}
+}
+
+// eta returns how long the rest will take at the pace so far; false if that cannot be told.
+func (s *phase) eta(now time.Time) (time.Duration, bool) {
+	if s.done <= 0 || s.total <= s.done {
+		return 0, false
+	}
+	passed := now.Sub(s.began)
+	return time.Duration(float64(passed) / float64(s.done) * float64(s.total-s.done)).Round(time.Second), true
+}
+
+// barWidth is the number of cells of a bar.
+const barWidth = 24
+
+func (s *phase) bar(now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-9s", s.name)
+	if s.total > 0 {
+		done := min(s.done, s.total)
+		full := int(done * barWidth / s.total)
+		fmt.Fprintf(&b, " [%s%s] %3d%%", strings.Repeat("█", full), strings.Repeat("·", barWidth-full), done*100/s.total)
+	}
+	fmt.Fprintf(&b, "  %s rows  %s rows/s  %sB/s", Short(float64(s.rows)), Short(s.rowRate), Short(s.byteRate))
+	if eta, ok := s.eta(now); ok {
+		fmt.Fprintf(&b, "  %s left", eta)
+		return b.String()
+	}
+	fmt.Fprintf(&b, "  %s", now.Sub(s.began).Round(100*time.Millisecond))
+	return b.String()
+}
+
+func (s *phase) attributes(now time.Time) []slog.Attr {
+	attributes := []slog.Attr{
+		slog.String(KeyPhase, s.name), slog.Int64("done", s.done), slog.Int64("total", s.total), slog.Int64(KeyRows, s.rows),
+		slog.Int64("rows_per_second", int64(s.rowRate)), slog.Int64("bytes_per_second", int64(s.byteRate)),
+		slog.Duration("elapsed", now.Sub(s.began).Round(time.Millisecond)),
+	}
+	if eta, ok := s.eta(now); ok {
+		attributes = append(attributes, slog.Duration("left", eta))
+	}
+	return attributes
+}
+
+// Short writes a quantity with three digits and a prefix: 12.3 M.
+func Short(v float64) string {
+	for _, unit := range []string{"", " k", " M", " G", " T"} {
+		if v < 999.5 {
+			if v < 99.95 && unit != "" {
+				return fmt.Sprintf("%.1f%s", v, unit)
+			}
+			return fmt.Sprintf("%.0f%s", v, unit)
+		}
+		v /= 1000
+	}
+	return fmt.Sprintf("%.0f P", v)
+}

@@ -1,0 +1,106 @@
+package telemetry
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// clock is a time that moves when told.
+type clock struct{ at time.Time }
+
+func (c *clock) now() time.Time { return c.at }
+
+func (c *clock) pass(d time.Duration) { c.at = c.at.Add(d) }
+
+func TestBarShowsRatesAndRest(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{time.Unix(0, 0)}
+	p := NewProgress(&out, true, c.now)
+	p.Phase("map", 10)
+	c.pass(2 * time.Second)
+	p.Advance("map", 4_000_000, 600_000_000, 4)
+	want := "\r\x1b[Kmap       [█████████···············]  40%  4.0 M rows  2.0 M rows/s  300 MB/s  3s left"
+	if got := out.String(); got != want {
+		t.Errorf("bar\n got %q\nwant %q", got, want)
+	}
+	out.Reset()
+	p.Advance("map", 1, 1, 1)
+	if out.Len() != 0 {
+		t.Errorf("bar is drawn again at once: %q", out.String())
+	}
+	p.Advance("write", 1, 1, 1)
+	if _, err := p.Write([]byte("a line\n")); err != nil || out.String() != "\r\x1b[Ka line\n" {
+		t.Errorf("line beside the bar: %q, %v", out.String(), err)
+	}
+	out.Reset()
+	p.Close()
+	if got := out.String(); !strings.HasSuffix(got, "2s left\n") || !strings.Contains(got, " 50%") {
+		t.Errorf("end %q", got)
+	}
+}
+
+func TestLinesWhereThereIsNoTerminal(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{time.Unix(0, 0)}
+	p := NewProgress(&out, false, c.now)
+	log, err := NewLogger(p, "text", "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.LogTo(log)
+	p.Phase("map", 4)
+	c.pass(9 * time.Second)
+	p.Advance("map", 90, 0, 1)
+	if out.Len() != 0 {
+		t.Errorf("line before its time: %s", out.String())
+	}
+	c.pass(time.Second)
+	p.Advance("map", 10, 0, 1)
+	if got := out.String(); !strings.Contains(got, "msg=progress phase=map done=2 total=4 rows=100 rows_per_second=10") {
+		t.Errorf("line %q", got)
+	}
+	out.Reset()
+	p.Phase("write", 1)
+	if got := out.String(); !strings.Contains(got, `msg="phase done" phase=map`) {
+		t.Errorf("end %q", got)
+	}
+}
+
+func TestNilProgressShowsNothing(*testing.T) {
+	var p *Progress
+	p.Phase("map", 1)
+	p.Advance("map", 1, 1, 1)
+	p.LogTo(nil)
+	p.Close()
+}
+
+func TestNewLoggerNamesWhatItWants(t *testing.T) {
+	for _, c := range []struct{ format, level, want string }{
+		{"xml", "info", "log format"},
+		{"text", "loud", "log level"},
+	} {
+		if _, err := NewLogger(&bytes.Buffer{}, c.format, c.level); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("format %s, level %s: error %v", c.format, c.level, err)
+		}
+	}
+	var out bytes.Buffer
+	log, err := NewLogger(&out, "json", "warn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log.Info("quiet")
+	log.Warn("loud", KeyRows, 3)
+	if got := out.String(); !strings.Contains(got, `"msg":"loud","rows":3`) || strings.Contains(got, "quiet") {
+		t.Errorf("log %q", got)
+	}
+}
+
+func TestShort(t *testing.T) {
+	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1.0 k", 12_345: "12.3 k", 999_960: "1.0 M", 234e6: "234 M", 1e18: "1000 P"} {
+		if got := Short(v); got != want {
+			t.Errorf("%v: got %q, want %q", v, got, want)
+		}
+	}
+}
