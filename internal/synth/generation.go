@@ -3,6 +3,7 @@ package synth
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -104,8 +105,7 @@ func (g *generation) file(ctx context.Context, s *section, name string, from, to
 		return nil
 	})
 	if err := group.Wait(); err != nil {
-		out.abort()
-		return err
+		return errors.Join(err, out.abort())
 	}
 	g.total.Scan.Objects++
 	if err := out.Close(); err != nil {

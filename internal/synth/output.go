@@ -3,6 +3,7 @@ package synth
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 type output interface {
 	Write(row []byte) error
 	Close() error
-	abort()
+	abort() error
 }
 
 func (g *generation) open(name string, s *section) (output, error) {
@@ -39,8 +40,7 @@ func (g *generation) openAs(name string, shape *tape.Shape) (output, error) {
 	if !g.world.config.asJSON() {
 		table, err := record.NewWriter(file, shape, record.WriterOptions{})
 		if err != nil {
-			file.Close()
-			return nil, err
+			return nil, errors.Join(err, file.Abort())
 		}
 		return &tableFile{table, file}, nil
 	}
@@ -59,25 +59,24 @@ func (g *generation) openAs(name string, shape *tape.Shape) (output, error) {
 
 type tableFile struct {
 	*record.Writer
-	file io.WriteCloser
+	file File
 }
 
 // Close completes the table and the file.
 func (t *tableFile) Close() error {
 	if err := t.Writer.Close(); err != nil {
-		t.file.Close()
-		return err
+		return errors.Join(err, t.file.Abort())
 	}
-	return t.file.Close()
+	return t.file.Commit()
 }
 
-func (t *tableFile) abort() { t.file.Close() }
+func (t *tableFile) abort() error { return t.file.Abort() }
 
 // memberBytes is after how many octets a compressed file begins a new member or frame, so that readers can share it.
 const memberBytes = 32 << 20
 
 type linesFile struct {
-	file     io.WriteCloser
+	file     File
 	buffer   *bufio.Writer
 	compress func() (io.WriteCloser, error) // nil: none
 	member   io.WriteCloser
@@ -115,18 +114,16 @@ func (f *linesFile) Write(row []byte) error {
 func (f *linesFile) Close() error {
 	if f.member != nil {
 		if err := f.member.Close(); err != nil {
-			f.file.Close()
-			return err
+			return errors.Join(err, f.file.Abort())
 		}
 	}
 	if err := f.buffer.Flush(); err != nil {
-		f.file.Close()
-		return err
+		return errors.Join(err, f.file.Abort())
 	}
-	return f.file.Close()
+	return f.file.Commit()
 }
 
-func (f *linesFile) abort() { f.file.Close() }
+func (f *linesFile) abort() error { return f.file.Abort() }
 
 func appendInt(dst []byte, v int64) []byte { return strconv.AppendInt(dst, v, 10) }
 
@@ -168,8 +165,7 @@ func (g *generation) sideTable(ctx context.Context) error {
 	}
 	g.total.Scan.SideTable = name
 	if err := g.sideRows(ctx, out, shape); err != nil {
-		out.abort()
-		return fmt.Errorf("write %s: %w", name, err)
+		return fmt.Errorf("write %s: %w", name, errors.Join(err, out.abort()))
 	}
 	if err := out.Close(); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)

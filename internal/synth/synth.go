@@ -65,8 +65,15 @@ func (c Config) wants(protocol string) bool {
 // mixes says that a row may hold several protocols, or none.
 func (c Config) mixes() bool { return c.Layout != "parquet" }
 
+// File is a file of the scan that is being written.
+type File interface {
+	io.Writer
+	Commit() error // the file is complete
+	Abort() error  // it will never be
+}
+
 // Create starts a file of the scan. The name is relative, with slashes.
-type Create func(name string) (io.WriteCloser, error)
+type Create func(name string) (File, error)
 
 // Generate writes a scan, and its truth as JSON lines (see [Line]) unless truth is nil. report, which may be nil, is called as rows
 // and octets (before compression) are written, by one goroutine at a time.

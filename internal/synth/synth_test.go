@@ -24,14 +24,15 @@ import (
 // folder collects the files of a scan.
 type folder map[string]*bytes.Buffer
 
-func (f folder) create(name string) (io.WriteCloser, error) {
+func (f folder) create(name string) (synth.File, error) {
 	f[name] = &bytes.Buffer{}
-	return nopCloser{f[name]}, nil
+	return file{f[name]}, nil
 }
 
-type nopCloser struct{ io.Writer }
+type file struct{ io.Writer }
 
-func (nopCloser) Close() error { return nil }
+func (file) Commit() error { return nil }
+func (file) Abort() error  { return nil }
 
 // generate makes a scan and returns its files, and its truth as text and decoded.
 func generate(t *testing.T, c synth.Config) (folder, []byte, []synth.Line) {
@@ -386,7 +387,7 @@ func BenchmarkGenerate(b *testing.B) {
 	for _, layout := range []string{"jsonl", "parquet"} {
 		b.Run(layout, func(b *testing.B) {
 			c := synth.Config{Rows: 100_000, Seed: 1, Layout: layout, Workers: 1}
-			discard := func(string) (io.WriteCloser, error) { return nopCloser{io.Discard}, nil }
+			discard := func(string) (synth.File, error) { return file{io.Discard}, nil }
 			for b.Loop() {
 				if _, err := synth.Generate(context.Background(), c, discard, nil, nil); err != nil {
 					b.Fatal(err)
