@@ -187,7 +187,7 @@ func standardLabels(c *x509.Certificate, bits int64) []string {
 }
 
 // plainName says whether the subject's attributes have one spelling only: those that RFC 4514 names, once each, in order
-// of crypto/x509, with letters, digits and single blanks.
+// of crypto/x509, with printing characters that need no escape.
 func plainName(c *x509.Certificate) bool {
 	name := c.Subject
 	if len(name.Names) == 0 || c.Subject.SerialNumber != "" || len(c.Subject.PostalCode) > 0 {
@@ -197,7 +197,7 @@ func plainName(c *x509.Certificate) bool {
 	for _, attribute := range name.Names {
 		value, ok := attribute.Value.(string)
 		kind := attribute.Type.String()
-		if !ok || kinds[kind] || !slices.Contains([]string{"2.5.4.3", "2.5.4.6", "2.5.4.10", "2.5.4.11"}, kind) {
+		if !ok || value == "" || kinds[kind] || !slices.Contains([]string{"2.5.4.3", "2.5.4.6", "2.5.4.10", "2.5.4.11"}, kind) {
 			return false
 		}
 		if strings.ContainsFunc(value, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(`#,+"\<>;=`, r) }) {

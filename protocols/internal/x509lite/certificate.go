@@ -69,7 +69,7 @@ func Parse(der []byte) (cert Certificate, rest []byte, err error) {
 // readBody reads a TBSCertificate up to the key and returns its signature algorithm.
 func (cert *Certificate) readBody(tbs []byte) (algorithm element, err error) {
 	c := cursor(tbs)
-	c.optional(tagVersion)
+	c.skipVersion()
 	if serial, ok := c.optional(tagInteger); ok {
 		cert.Serial = serial.body
 	}
@@ -99,6 +99,16 @@ func (cert *Certificate) readBody(tbs []byte) (algorithm element, err error) {
 		return algorithm, ErrKey
 	}
 	return algorithm, nil
+}
+
+// skipVersion passes over the version. The INTEGER in it counts, not the length around it: some readers never look at that.
+func (c *cursor) skipVersion() {
+	if b := *c; len(b) > 2 && b[0] == tagVersion && b[1] < 0x80 && b[2] == tagInteger {
+		*c = b[2:]
+		c.next()
+		return
+	}
+	c.optional(tagVersion)
 }
 
 func (cert *Certificate) readValidity(body []byte) bool {

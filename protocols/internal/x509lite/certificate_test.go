@@ -44,6 +44,16 @@ func TestParseForgives(t *testing.T) {
 	}
 }
 
+func TestVersionOfAWrongLength(t *testing.T) {
+	der := plain(t).encode()
+	for _, length := range []byte{0, 2, 3, 7} {
+		odd := bytes.Replace(der, []byte{tagVersion, 3, tagInteger, 1, 2}, []byte{tagVersion, length, tagInteger, 1, 2}, 1)
+		if _, _, err := Parse(odd); err != nil {
+			t.Errorf("length %d: %v", length, err)
+		}
+	}
+}
+
 func TestParseTakesLongLengths(t *testing.T) {
 	der := plain(t).encode()
 	long := append([]byte{der[0], 0x84, 0, 0}, der[2:]...)
