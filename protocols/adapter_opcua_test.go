@@ -17,7 +17,11 @@ func adaptOPCUA(t *testing.T, in identified) map[string]any {
 	for _, e := range server.Endpoints {
 		policies := []any{}
 		for _, token := range e.Tokens {
-			policies = append(policies, []any{token.Type, token.Policy})
+			policy := token.Policy
+			if policy == nil {
+				policy = e.Policy
+			}
+			policies = append(policies, []any{token.Type, policy})
 		}
 		endpoints = append(endpoints, map[string]any{
 			"endpoint":    map[string]any{"EndpointURL": e.URL, "SecurityPolicyURI": e.PolicyURI, "SecurityMode": e.Mode},

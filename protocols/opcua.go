@@ -153,7 +153,7 @@ type OPCUAEndpoint struct {
 type OPCUAToken struct {
 	ID     *string `tape:"id" doc:"PolicyID, often typical of a product"`
 	Type   *string `tape:"type" doc:"ANONYMOUS_0, USERNAME_1, CERTIFICATE_2 or ISSUEDTOKEN_3; null where it is none of them"`
-	Policy *string `tape:"policy" doc:"security policy that protects the token, as with endpoints; the endpoint's where none was sent"`
+	Policy *string `tape:"policy" doc:"security policy that protects the token, as with endpoints; null: the endpoint's"`
 }
 
 // OPCUAInfo is a server's description of its product.
@@ -222,33 +222,34 @@ func identifyEndpoint(d *opcuaDescription) OPCUAEndpoint {
 		URL: d.URL, PolicyURI: textPointer(d.Policy), Mode: opcuaMode(d.Mode), Level: d.Level,
 		ApplicationURI: d.Server.URI, ApplicationName: d.Server.Name.Text, ProductURI: d.Server.Product,
 	}
-	policy := opcuaPolicy(d.Policy, "None")
-	e.Policy = &policy
+	if e.Policy = opcuaPolicy(d.Policy); e.Policy == nil {
+		none := "None"
+		e.Policy = &none
+	}
 	if d.Certificate != 0 {
 		place := int64(d.Certificate)
 		e.Certificate = &place
 	}
 	for _, token := range d.Tokens {
 		if token != nil {
-			protection := opcuaPolicy(token.Policy, policy)
-			e.Tokens = append(e.Tokens, OPCUAToken{token.ID, opcuaTokenType(token.Type), &protection})
+			e.Tokens = append(e.Tokens, OPCUAToken{token.ID, opcuaTokenType(token.Type), opcuaPolicy(token.Policy)})
 		}
 	}
 	return e
 }
 
-// opcuaPolicy returns the short name of a policy that is given as a URI, or missing where none is given. A URI that does
-// not name a policy stays whole.
-func opcuaPolicy(given tape.Text, missing string) string {
-	uri := textOf(given)
-	if uri == "" {
-		return missing
+// opcuaPolicy returns the short name of a policy that is given as a URI, or nil where none is given. A URI that does not
+// name a policy stays whole.
+func opcuaPolicy(given tape.Text) *string {
+	policy := textOf(given)
+	if policy == "" {
+		return nil
 	}
 	const mark = "/SecurityPolicy#"
-	if at := strings.LastIndex(uri, mark); at >= 0 {
-		return uri[at+len(mark):]
+	if at := strings.LastIndex(policy, mark); at >= 0 {
+		policy = policy[at+len(mark):]
 	}
-	return uri
+	return &policy
 }
 
 // opcuaMode returns the name of a MessageSecurityMode that is given by name or number.
@@ -294,6 +295,8 @@ func (e *OPCUAEndpoint) anonymous() bool {
 }
 
 func (e *OPCUAEndpoint) weakPolicy() bool {
-	withdrawn := func(policy string) bool { return policy == "Basic128Rsa15" || policy == "Basic256" }
-	return withdrawn(*e.Policy) || slices.ContainsFunc(e.Tokens, func(t OPCUAToken) bool { return withdrawn(*t.Policy) })
+	withdrawn := func(policy *string) bool {
+		return policy != nil && (*policy == "Basic128Rsa15" || *policy == "Basic256")
+	}
+	return withdrawn(e.Policy) || slices.ContainsFunc(e.Tokens, func(t OPCUAToken) bool { return withdrawn(t.Policy) })
 }

@@ -52,7 +52,7 @@ const (
 func TestOPCUAForms(t *testing.T) {
 	want := []protocols.OPCUAEndpoint{{
 		URL: ptr("opc.tcp://a:4840"), PolicyURI: ptr(policyURI + "None"), Policy: ptr("None"), Mode: ptr("Sign"),
-		Level: ptr(int64(0)), Tokens: []protocols.OPCUAToken{{ID: ptr("a"), Type: ptr("ANONYMOUS_0"), Policy: ptr("None")}},
+		Level: ptr(int64(0)), Tokens: []protocols.OPCUAToken{{ID: ptr("a"), Type: ptr("ANONYMOUS_0")}},
 		Certificate: ptr(int64(1)), ApplicationURI: ptr("urn:a"), ApplicationName: ptr("A"), ProductURI: ptr("urn:p"),
 	}}
 	inner := `{"error":null,"EndpointDescription":{` + description + `,"SecurityMode":2},"authentication":["Anonymous"],"endpoint":{},` +
@@ -177,6 +177,20 @@ func TestOPCUAProduct(t *testing.T) {
 		if !got.kept || text != want {
 			t.Errorf("%s: got %q, want %q", nodes, text, want)
 		}
+	}
+}
+
+// TestOPCUAPolicyIsKeptOnce sees that many tokens cannot multiply the policy of their endpoint.
+func TestOPCUAPolicyIsKeptOnce(t *testing.T) {
+	const size, tokens = 100_000, 3000
+	list := strings.TrimSuffix(strings.Repeat(`{},`, tokens), ",")
+	got := readOPCUA(t, `{"endpoints":[{"SecurityPolicyURI":"`+strings.Repeat("x", size)+`","UserIdentityTokens":[`+list+`]}]}`)
+	text, err := json.Marshal(got.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !got.kept || len(got.server.Endpoints[0].Tokens) != tokens || len(text) > 2*size+100*tokens {
+		t.Errorf("kept %v, %d octets", got.kept, len(text))
 	}
 }
 
