@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
+)
+
+// newConsole makes the progress and the logger of a command, as its flags want them. Both talk to standard error.
+func newConsole(c *cli.Context) (*telemetry.Progress, *slog.Logger, error) {
+	progress := telemetry.NewProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), time.Now)
+	log, err := telemetry.NewLogger(progress, c.String("log-format"), c.String("log-level"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	progress.LogTo(log)
+	return progress, log, nil
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
+// dial opens a folder or an S3 location.
+func dial(ctx context.Context, c *cli.Context, place string, log *slog.Logger) (store.Bucket, error) {
+	location, err := store.Parse(place)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return store.Dial(ctx, location, store.Config{Checksums: c.String("s3-checksums"), Logger: log})
+}
+
+// printable makes a text from a scan safe for a terminal: what does not print is escaped.
+func printable(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r != unicode.ReplacementChar && unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}
+
+// printTable writes rows in columns, made printable.
+func printTable(w io.Writer, rows [][]string) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		safe := make([]string, len(row))
+		for i, cell := range row {
+			safe[i] = printable(cell)
+		}
+		if _, err := fmt.Fprintln(table, strings.TrimRight(strings.Join(safe, "\t"), "\t")); err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// What the process exits with.
+const (
+	exitDone    = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRejects = 3
+)
+
+var (
+	// errUsage is in the chain of errors that the user can mend by another command line.
+	errUsage = errors.New("wrong usage")
+	// errRejects is returned by a command that is done, but rejected some of its input.
+	errRejects = errors.New("some of the input was rejected")
+)
+
+// exits maps errors to exit codes: the first that is in the chain decides, any other error is a failure.
+func exits() []struct {
+	is   error
+	code int
+} {
+	return []struct {
+		is   error
+		code int
+	}{
+		{errRejects, exitRejects},
+		{errUsage, exitUsage},
+	}
+}
+
+// exitHelp explains the exit codes, for --help.
+func exitHelp() string {
+	return "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some of the input was rejected."
+}
+
+// exitOf returns the exit code for a command's error.
+func exitOf(err error) int {
+	if err == nil {
+		return exitDone
+	}
+	for _, exit := range exits() {
+		if errors.Is(err, exit.is) {
+			return exit.code
+		}
+	}
+	if strings.HasPrefix(err.Error(), "Required flag") { // the type of this error is not exported
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// complain tells the user about an error, once.
+func complain(w io.Writer, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(w, "dice: interrupted")
+	default:
+		fmt.Fprintf(w, "dice: %s\n", printable(err.Error()))
+	}
+}
+
+// usageError is what the command line library calls for flags that it cannot read.
+func usageError(c *cli.Context, err error, _ bool) error {
+	return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, c.Command.HelpName)
+}
+
+// noCommand answers a command line without a known command.
+func noCommand(c *cli.Context) error {
+	if name := c.Args().First(); name != "" {
+		return fmt.Errorf("%w: there is no command %q (see dice --help)", errUsage, name)
+	}
+	return cli.ShowAppHelp(c)
+}
+
+// oneArgument returns the command's only argument.
+func oneArgument(c *cli.Context, what string) (string, error) {
+	if c.NArg() != 1 {
+		return "", fmt.Errorf("%w: %s wants one argument, %s, and got %d", errUsage, c.Command.HelpName, what, c.NArg())
+	}
+	return c.Args().First(), nil
+}
+
+// noArguments refuses arguments.
+func noArguments(c *cli.Context) error {
+	if c.NArg() != 0 {
+		return fmt.Errorf("%w: %s takes no argument, and got %q", errUsage, c.Command.HelpName, c.Args().First())
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/urfave/cli/v2"
+
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/shard"
+)
+
+func exportCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "export",
+		Usage:     "write a result as the notebook's labelled.json",
+		ArgsUsage: "OUT",
+		Description: `Writes one JSON array of {"id", "label"}, an element for each label of each record. The label
+begins with the protocol's name. The id is the place of the host's address (in canonical form;
+the domain, where there is no address) among those of all hosts in the result, in sorted order.
+Elements stand by id, then label.
+
+Examples:
+   dice export out -o labelled.json
+   dice export s3://results/2026-11 | jq length`,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Usage: "file (default: standard output)"},
+			&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"}, Usage: "folder for what does not fit into memory (default: the system's)"},
+		},
+		Action: export,
+	}
+}
+
+func export(c *cli.Context) error {
+	out, err := oneArgument(c, "where the result is")
+	if err != nil {
+		return err
+	}
+	_, log, err := newConsole(c)
+	if err != nil {
+		return err
+	}
+	bucket, err := dial(c.Context, c, out, log)
+	if err != nil {
+		return err
+	}
+	file, err := createFile(c.String("output"))
+	if err != nil {
+		return err
+	}
+	w := io.Writer(c.App.Writer)
+	if file != nil {
+		w = file.writer()
+	}
+	return errors.Join(exportTo(c.Context, w, bucket, c.String("scratch")), file.close())
+}
+
+// exportTo writes the labels of a result in the notebook's form.
+func exportTo(ctx context.Context, w io.Writer, bucket store.Bucket, scratch string) error {
+	body, err := bucket.Get(ctx, shard.ManifestKey, maxDocument)
+	if err != nil {
+		return fmt.Errorf("%w%s", err, unfinished(err))
+	}
+	var manifest shard.Manifest
+	if err := json.Unmarshal(body, &manifest); err != nil {
+		return fmt.Errorf("read %s: %w", shard.ManifestKey, err)
+	}
+	pairs := newSorter(scratch, sorterBytes)
+	defer pairs.close()
+	for _, output := range manifest.Outputs {
+		protocol, ok := tableProtocol(output.Key)
+		if !ok {
+			continue
+		}
+		object := store.Open(ctx, bucket, store.Info{Key: output.Key, Size: output.Size})
+		if err := collect(pairs, protocol, object, output.Size); err != nil {
+			return fmt.Errorf("read %s: %w", output.Key, err)
+		}
+	}
+	return writePairs(w, pairs)
+}
+
+// tableProtocol returns the protocol of a file of the result, false for one of another table.
+func tableProtocol(key string) (string, bool) {
+	folder, _, _ := strings.Cut(key, "/")
+	return strings.CutPrefix(folder, shard.ProtocolTable(""))
+}
+
+// exportRow is what export needs of a row.
+type exportRow struct {
+	IP     string   `parquet:"ip,optional"`
+	Domain string   `parquet:"domain,optional"`
+	Labels []string `parquet:"labels,list"`
+}
+
+// collect reads the labels of one file.
+func collect(pairs *sorter, protocol string, object io.ReaderAt, size int64) error {
+	file, err := parquet.OpenFile(object, size, parquet.ReadBufferSize(1<<20), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
+	if err != nil {
+		return err
+	}
+	reader := parquet.NewGenericReader[exportRow](file)
+	defer reader.Close()
+	rows := make([]exportRow, 512)
+	for {
+		n, err := reader.Read(rows)
+		for _, row := range rows[:n] {
+			for _, label := range row.Labels {
+				if err := pairs.add(hostOf(row), prefixed(protocol, label)); err != nil {
+					return err
+				}
+			}
+		}
+		clear(rows)
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// hostOf returns what identifies the host of a row.
+func hostOf(row exportRow) string {
+	if row.IP == "" {
+		return row.Domain
+	}
+	if addr, err := netip.ParseAddr(row.IP); err == nil {
+		return addr.String()
+	}
+	return row.IP
+}
+
+// prefixed puts the protocol before a label that does not begin with it.
+func prefixed(protocol, label string) string {
+	if strings.HasPrefix(label, protocol+":") {
+		return label
+	}
+	return protocol + ":" + label
+}
+
+// writePairs writes sorted pairs as a JSON array.
+func writePairs(w io.Writer, pairs *sorter) error {
+	b := bufio.NewWriterSize(w, 1<<18)
+	id, last, open := int64(-1), "", "["
+	err := pairs.each(func(host, label string) error {
+		if id < 0 || host != last {
+			id, last = id+1, host
+		}
+		text, err := json.Marshal(label)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(b, "%s\n{\"id\":%d,\"label\":%s}", open, id, text)
+		open = ","
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if open == "[" {
+		b.WriteString("[")
+	}
+	b.WriteString("\n]\n")
+	return b.Flush()
+}

@@ -1,0 +1,73 @@
+// Dice identifies the devices behind the records of an Internet scan and labels their security issues.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// run runs a command line and returns what the process exits with. Data goes to stdout, talk to stderr.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	app := newApp(stdout, stderr)
+	err := app.RunContext(ctx, intersperse(app, args))
+	complain(stderr, err)
+	return exitOf(err)
+}
+
+// newApp puts the commands together.
+func newApp(stdout, stderr io.Writer) *cli.App {
+	return &cli.App{
+		Name:  "dice",
+		Usage: "identify the devices of an Internet scan and label their security issues",
+		Description: "One binary does this on a laptop with nothing installed, and on a fleet with the same command.\n\n" +
+			"Examples:\n" +
+			"   dice generate --rows 100000 --seed 1 --layout jsonl -o scan\n" +
+			"   dice classify --signatures '*' -s zgrab2 -f 'scan/zgrab2_*' -o out\n" +
+			"   dice summary out\n\n" + exitHelp(),
+		Version:        version(),
+		HideVersion:    true, // dice version
+		Writer:         stdout,
+		ErrWriter:      stderr,
+		Flags:          logFlags(),
+		Commands:       commands(),
+		OnUsageError:   usageError,
+		Action:         noCommand,
+		ExitErrHandler: func(*cli.Context, error) {}, // run decides
+	}
+}
+
+// commands lists all commands.
+func commands() []*cli.Command {
+	list := []*cli.Command{
+		exportCommand(),
+		generateCommand(),
+		signaturesCommand(),
+		summaryCommand(),
+		versionCommand(),
+	}
+	for _, command := range list {
+		command.OnUsageError = usageError
+	}
+	return list
+}
+
+// logFlags are the flags of all commands. They stand before the command's name.
+func logFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: []string{"DICE_LOG_FORMAT"}, Usage: "format of log lines on standard error: text or json"},
+		&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: []string{"DICE_LOG_LEVEL"}, Usage: "least level that is logged: debug, info, warn or error"},
+		&cli.StringFlag{Name: "s3-checksums", Value: "when-supported", EnvVars: []string{"DICE_S3_CHECKSUMS"}, Usage: "checksums with S3: when-supported, or when-required for services that stumble over them"},
+	}
+}
