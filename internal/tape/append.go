@@ -39,7 +39,11 @@ func AppendString[S ~string | ~[]byte](dst []byte, s S) []byte {
 // is taken back, as the canonical rule wants.
 func CloseField(dst []byte, start int) []byte {
 	value := dst[start+1:]
-	if len(value) == 1 && value[0] == 0 {
+	if value[0] != 0 {
+		return dst
+	}
+	// Only a float goes on after an octet that is zero.
+	if len(value) == 1 || len(value) == 8 && binary.LittleEndian.Uint64(value) == 0 {
 		return dst[:start]
 	}
 	return dst
