@@ -42,11 +42,12 @@ func (c *certificate) judge(at int64, timed bool) labels {
 // digest is how a certificate is signed.
 type digest struct {
 	oid    string
-	params []byte // after the OID
+	params string // after the OID
 	weak   bool
 }
 
-var derNull = []byte{5, 0}
+// derNull is what stands after an algorithm without parameters.
+const derNull = "\x05\x00"
 
 // digests lists signature algorithms by the family of the signing key; the first ones are drawn most.
 func digests(ec bool) []digest {
@@ -57,7 +58,7 @@ func digests(ec bool) []digest {
 		{oid: "1.2.840.113549.1.1.11", params: derNull},
 		{oid: "1.2.840.113549.1.1.13", params: derNull},
 		{oid: "1.2.840.113549.1.1.5", params: derNull, weak: true},
-		{oid: "1.2.840.113549.1.1.10", params: []byte{0x30, 0}, weak: true}, // RSASSA-PSS: SHA-1 by default
+		{oid: "1.2.840.113549.1.1.10", params: "\x30\x00", weak: true}, // RSASSA-PSS: SHA-1 by default
 		{oid: "1.2.840.113549.1.1.4", params: derNull, weak: true},
 	}
 }
@@ -175,7 +176,7 @@ func rsaKey(r *random, size int, exponent int64) []byte {
 		b.AddASN1BigInt(new(big.Int).SetBytes(modulus))
 		b.AddASN1Int64(exponent)
 	})
-	return publicKey([]byte{6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1}, derNull, b.BytesOrPanic())
+	return publicKey([]byte{6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1}, []byte(derNull), b.BytesOrPanic())
 }
 
 func dsaKey(r *random) []byte {
@@ -239,7 +240,7 @@ func (d digest) encode() []byte {
 	var b cryptobyte.Builder
 	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(parseOID(d.oid))
-		b.AddBytes(d.params)
+		b.AddBytes([]byte(d.params))
 	})
 	return b.BytesOrPanic()
 }

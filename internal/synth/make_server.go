@@ -136,7 +136,7 @@ func (m *maker) nodes(url string) *tape.Pairs[*[]*zgrab2.Node] {
 	values := []tape.Text{`21.5`, `"text"`, `true`, `[1,2,3]`, `{"Text":"a"}`}
 	for i := range m.n(10) {
 		list = append(list, &zgrab2.Node{
-			NodeID: ref(fmt.Sprintf("ns=2;i=%d", i)), BrowseName: ref(m.word("Temperature", "Pressure")), AccessLevel: ref(int64(1 + 2*m.n(2))),
+			NodeID: ref(fmt.Sprintf("ns=2;i=%d", i)), BrowseName: ref(m.word("Temperature", "Pressure")), AccessLevel: ref(1 + 2*m.n(2)),
 			Value: pick(m.random, values),
 		})
 	}

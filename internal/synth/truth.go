@@ -147,7 +147,7 @@ func (w *world) reused() []Reuse {
 	var certs, keys []Reuse
 	for n, hosts := range w.census.certs {
 		if hosts >= reuseHosts {
-			id := uint64(sharedClass<<classShift | uint64(n))
+			id := sharedClass<<classShift | uint64(n)
 			c := newCertificate(w.config.Seed, scanStart, certID(id), sharedKey(uint64(n)))
 			certs = append(certs, Reuse{Kind: "certificate", SHA256: c.sha256, Hosts: int64(hosts)})
 		}
