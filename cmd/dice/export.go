@@ -55,7 +55,7 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	w := io.Writer(c.App.Writer)
+	w := c.App.Writer
 	if file != nil {
 		w = file.writer()
 	}

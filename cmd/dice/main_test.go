@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -74,6 +76,32 @@ func TestPages(t *testing.T) {
 		}
 		if diff := cmp.Diff(page.String(), string(have)); diff != "" {
 			t.Errorf("%s is not up to date: go test ./cmd/dice -run Pages -update\n%s", file, diff)
+		}
+	}
+}
+
+// TestSample holds the scan of testdata to what makes it: make sample.
+func TestSample(t *testing.T) {
+	folder := t.TempDir()
+	code := run(context.Background(), []string{"dice", "generate", "--rows", "400", "--seed", "1", "-o", folder}, io.Discard, io.Discard)
+	if code != exitDone {
+		t.Fatalf("generate exited with %d", code)
+	}
+	names, err := filepath.Glob(folder + "/*")
+	if err != nil || len(names) != 10 {
+		t.Fatalf("generate wrote %v, %v", names, err)
+	}
+	for _, name := range names {
+		want, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		have, err := os.ReadFile("../../testdata/scan/" + filepath.Base(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(want, have) {
+			t.Errorf("testdata/scan/%s is not up to date: make sample", filepath.Base(name))
 		}
 	}
 }
