@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -102,6 +105,36 @@ func TestSample(t *testing.T) {
 		}
 		if !bytes.Equal(want, have) {
 			t.Errorf("testdata/scan/%s is not up to date: make sample", filepath.Base(name))
+		}
+	}
+}
+
+// TestDifferencesAreExplained wants every reason for which a vector differs from the notebook in the page about them.
+func TestDifferencesAreExplained(t *testing.T) {
+	page, err := os.ReadFile("../../docs/notebook-differences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	explained := strings.FieldsFunc(string(page), func(r rune) bool { return strings.ContainsRune(" \n,().;:", r) })
+	files, err := filepath.Glob("../../testdata/conformance/*.expected.jsonl")
+	if err != nil || len(files) < 8 {
+		t.Fatalf("vectors: %v, %v", files, err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(text) {
+			var row struct{ Ruling struct{ Defects []string } }
+			if err := json.Unmarshal(line, &row); err != nil {
+				t.Fatalf("%s: %v", file, err)
+			}
+			for _, id := range row.Ruling.Defects {
+				if !slices.Contains(explained, id) {
+					t.Errorf("%s names %s, docs/notebook-differences.md does not", filepath.Base(file), id)
+				}
+			}
 		}
 	}
 }
