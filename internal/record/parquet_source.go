@@ -1,0 +1,221 @@
+package record
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/dice-engine/dice/internal/tape"
+)
+
+// source is one record that each row may hold: the row itself in the notebook's layout, data.<name> in the raw one.
+type source struct {
+	constant string // protocol where the column says nothing: of the path, or the name
+	group    *cursor
+	groupDef uint8 // level at which the record is there; group is nil where it always is
+	required bool  // the group cannot be null, so a record without a protocol, status and time is none
+
+	protocol, status, port, time *cursor
+
+	text   *cursor  // the result as JSON text
+	trees  []*bound // by want; nil: every result is null
+	faults []error  // by want: why its columns cannot be read
+	emit   emitter
+
+	statusText   []byte
+	tape         []byte
+	lastProtocol []byte
+	lastWant     int
+	lastTime     []byte
+	lastMicros   int64
+	lastTimed    bool
+}
+
+// envelope returns the cursors that are read for every record.
+func (s *source) envelope() []*cursor {
+	return slices.DeleteFunc([]*cursor{s.group, s.protocol, s.status, s.port, s.time}, func(c *cursor) bool { return c == nil })
+}
+
+// results returns the cursors that are read for records of one want.
+func (s *source) results(want int) []*cursor {
+	var all []*cursor
+	if s.text != nil {
+		all = append(all, s.text)
+	}
+	if tree := s.trees[want]; tree != nil {
+		all = append(all, tree.leaves...)
+	}
+	return all
+}
+
+// optional finds a column of the envelope: a plain one that is not always null.
+func (b *binder) optional(parent *column, name string) *column {
+	col := parent.child(name)
+	if col == nil {
+		b.noteMissing([]string{name}, parent)
+		return nil
+	}
+	if col.means == meansNull {
+		return nil
+	}
+	return col
+}
+
+// envelopeColumn is the cursor of a column of the envelope, nil if there is none.
+func (b *binder) envelopeColumn(parent *column, name string, fits func(*column) bool, need string) (*cursor, error) {
+	col := b.optional(parent, name)
+	if col == nil {
+		return nil, nil
+	}
+	if col.leaf < 0 || col.repetition == repRepeated || !fits(col) {
+		return nil, fmt.Errorf("column %s is %s where %s is needed", col.path(), col.typeName(), need)
+	}
+	return b.cursorOf(col, true), nil
+}
+
+func isNumber(col *column) bool { return isInteger(col) || isFloat(col) }
+
+// bindSource binds the columns of a record that lie in parent.
+func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error) {
+	s = &source{lastWant: Other, emit: emitter{limits: b.shop.limits}}
+	if s.protocol, err = b.envelopeColumn(parent, "protocol", isText, "a string"); err != nil {
+		return nil, err
+	}
+	if s.status, err = b.envelopeColumn(parent, "status", isText, "a string"); err != nil {
+		return nil, err
+	}
+	if s.port, err = b.envelopeColumn(parent, "port", isNumber, "a port"); err != nil {
+		return nil, err
+	}
+	if col := b.optional(parent, "timestamp"); col != nil && col.repetition != repRepeated && (isStamp(col) || isText(col)) {
+		s.time = b.cursorOf(col, true)
+	}
+	s.trees, s.faults = make([]*bound, len(wants)), make([]error, len(wants))
+	result := b.optional(parent, "result")
+	switch {
+	case result == nil:
+	case result.repetition != repRepeated && (isText(result) || isJSON(result)):
+		s.text = b.cursorOf(result, true)
+	default:
+		for i, want := range wants {
+			s.trees[i], s.faults[i] = b.field(want.Result.Root, result)
+		}
+	}
+	return s, nil
+}
+
+// absent says that the row at hand holds no such record.
+func (s *source) absent() bool {
+	if s.group != nil && s.group.level() < s.groupDef {
+		return true
+	}
+	if !s.required {
+		return false
+	}
+	for _, c := range []*cursor{s.protocol, s.status, s.time} {
+		if c != nil && c.present() {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads the record of the row at hand into row.
+func (s *source) read(r *parquetReader, row *Row) error {
+	s.statusText, s.tape = s.statusText[:0], s.tape[:0]
+	s.emit.reset()
+	row.Want = s.want(r)
+	if s.status != nil && s.status.present() {
+		s.statusText = append(s.statusText, s.status.bytes()...)
+	}
+	row.Status = s.statusText
+	port, err := portOf(s.port)
+	if port != 0 {
+		row.Port = port
+	}
+	row.Time, row.HasTime = s.micros()
+	row.Result = nullTape
+	switch {
+	case row.Want == Other:
+		return nil // nobody's record cannot be wrong
+	case err != nil:
+		return err
+	case int64(len(row.Status)) > r.limits.Field:
+		return fmt.Errorf("status of %d octets: %w", len(row.Status), ErrLimit)
+	}
+	return s.readResult(r, row)
+}
+
+func (s *source) readResult(r *parquetReader, row *Row) error {
+	if err := s.faults[row.Want]; err != nil {
+		return err
+	}
+	if !r.possible(s, row.Want) {
+		return fmt.Errorf("protocol %q is outside the bounds that the file gives", clip(r.wants[row.Want].Protocol))
+	}
+	tree := s.trees[row.Want]
+	switch {
+	case s.text != nil:
+		return s.readText(r, row)
+	case tree == nil:
+		s.tape = append(s.tape, tape.End)
+	default:
+		s.tape = s.emit.record(s.tape, tree)
+	}
+	row.Result, row.Certificates = s.tape, s.emit.certificates
+	return s.emit.err
+}
+
+// want tells the protocol. Scans name few, and mostly the same one as before.
+func (s *source) want(r *parquetReader) int {
+	name := []byte(nil)
+	if s.protocol != nil && s.protocol.present() {
+		name = s.protocol.bytes()
+	}
+	if len(name) == 0 && s.constant != "" {
+		return r.wantOf([]byte(s.constant))
+	}
+	if s.lastProtocol == nil || string(name) != string(s.lastProtocol) {
+		s.lastProtocol = append(make([]byte, 0, len(name)+1), name...)
+		s.lastWant = r.wantOf(name)
+	}
+	return s.lastWant
+}
+
+func (s *source) micros() (int64, bool) {
+	if s.time == nil || !s.time.present() {
+		return 0, false
+	}
+	if !isText(s.time.col) {
+		return stamp(s.time)
+	}
+	text := s.time.bytes()
+	if s.lastTime == nil || string(text) != string(s.lastTime) {
+		s.lastMicros, s.lastTimed = parseTime(text)
+		s.lastTime = append(make([]byte, 0, 40), text[:min(len(text), 64)]...)
+	}
+	return s.lastMicros, s.lastTimed
+}
+
+// portOf reads a port, which tables made by way of floats hold as such. No column, null and NaN are no port.
+func portOf(c *cursor) (int64, error) {
+	if c == nil || !c.present() {
+		return 0, nil
+	}
+	v := float(c)
+	if math.IsNaN(v) {
+		return 0, nil
+	}
+	if v != math.Trunc(v) || v < 0 || v > 65535 {
+		return 0, fmt.Errorf("column %s holds %v, which is no port", c.col.path(), v)
+	}
+	return int64(v), nil
+}
+
+// rejected is the text that a rejected record came from, where it is text.
+func (s *source) rejected() []byte {
+	if s.text == nil || !s.text.present() {
+		return nil
+	}
+	return s.text.bytes()
+}
