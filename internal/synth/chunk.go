@@ -25,7 +25,11 @@ func (g *generation) row(c *chunk, s *section, object string, i, number int64) [
 	h := g.world.host(s, i)
 	head := g.head(s, i, h)
 	set := g.world.answers(s, i)
-	if set == 0 {
+	switch {
+	case g.world.broken(s, i):
+		c.rejected++
+		return brokenLine(g.world.line(s, i, 'X'), head)
+	case set == 0:
 		c.empty++
 	}
 	var answers []zgrab2.Answer
@@ -139,6 +143,17 @@ func (w *world) time(f fact) (at int64, zone *time.Location, timed bool) {
 		zone = time.FixedZone("", 3600)
 	}
 	return at, zone, !r.in(1, 300)
+}
+
+// brokenLine returns a line that is no record.
+func brokenLine(r *random, head *zgrab2.Head) []byte {
+	return []byte(pick(r, []string{
+		`{"ip":"` + head.IP + `","data":{"mqtt":{"status":"succ`, // cut
+		"panic: runtime error: index out of range",
+		`{"ip":"` + head.IP + `","ip":"192.0.2.1"}`,
+		`{"ip":"` + head.IP + `"} {}`,
+		`["` + head.IP + `"]`,
+	}) + "\n")
 }
 
 // appendLine writes a line as ZGrab2 does.

@@ -34,11 +34,12 @@ const chunkRows = 2048
 
 // chunk is a run of rows that were made and not yet written.
 type chunk struct {
-	rows    [][]byte // each a JSON line or a tape
-	octets  int64
-	truth   []byte
-	empty   int64
-	tallies [8]tally
+	rows     [][]byte // each a JSON line or a tape
+	octets   int64
+	truth    []byte
+	empty    int64
+	rejected int64
+	tallies  [8]tally
 }
 
 // section writes the files of a section.
@@ -125,6 +126,7 @@ func (g *generation) write(out output, c *chunk) error {
 	}
 	g.total.Scan.Lines += int64(len(c.rows))
 	g.total.Scan.Empty += c.empty
+	g.total.Scan.Rejected += c.rejected
 	g.report(int64(len(c.rows)), c.octets)
 	if g.truth == nil || len(c.truth) == 0 {
 		return nil
@@ -154,7 +156,7 @@ func (g *generation) finish() error {
 		}
 	}
 	scan.Seed, scan.Layout = g.world.config.Seed, g.world.config.Layout
-	scan.WithRecords = scan.Lines - scan.Empty
+	scan.WithRecords = scan.Lines - scan.Empty - scan.Rejected
 	if g.truth == nil {
 		return nil
 	}

@@ -31,6 +31,7 @@ type Config struct {
 	Files     int      // files per protocol; 0: one
 	Distinct  bool     // no two results or certificates are equal: the worst case for whoever remembers answers
 	Workers   int      // goroutines that make records; 0: one
+	Broken    int      // of a thousand lines, those that no reader can read; only as JSON lines
 	// Records says that the truth has a line for every record.
 	Records bool
 }
@@ -54,6 +55,12 @@ func (c Config) Validate() error {
 	}
 	if c.Files < 0 {
 		faults = append(faults, fmt.Errorf("files are %d", c.Files))
+	}
+	if c.Broken < 0 || c.Broken > 1000 {
+		faults = append(faults, fmt.Errorf("broken lines are %d of a thousand", c.Broken))
+	}
+	if c.Broken > 0 && !c.asJSON() {
+		faults = append(faults, fmt.Errorf("layout %q has no lines that could be broken", c.Layout))
 	}
 	return errors.Join(faults...)
 }

@@ -54,14 +54,15 @@ type Protocol struct {
 	Labels     map[string]int64 `json:"labels"`   // kept ones by label
 }
 
-// Scan counts the scan's rows. Lines = WithRecords + Empty.
+// Scan counts the scan's rows. Lines = WithRecords + Empty + Rejected.
 type Scan struct {
 	Seed         uint64 `json:"seed"`
 	Layout       string `json:"layout"`
 	Objects      int64  `json:"objects"` // without the side table
 	Lines        int64  `json:"lines"`
 	WithRecords  int64  `json:"with_records"`
-	Empty        int64  `json:"empty"` // rows without a record
+	Empty        int64  `json:"empty"`    // rows without a record
+	Rejected     int64  `json:"rejected"` // lines that cannot be read
 	Records      int64  `json:"records"`
 	Certificates int64  `json:"certificates"`         // rows of the side table
 	SideTable    string `json:"side_table,omitempty"` // its object

@@ -159,8 +159,8 @@ func (w *world) host(s *section, i int64) host { return host(s.firstHost + w.pri
 
 // answers returns the protocols that line i holds records of, as bits.
 func (w *world) answers(s *section, i int64) uint64 {
-	if w.config.mixes() && w.line(s, i, 'b').in(1, 400) {
-		return 0 // the host was never scanned
+	if w.config.mixes() && w.line(s, i, 'b').in(1, 400) || w.broken(s, i) {
+		return 0 // the host was never scanned, or nobody will know
 	}
 	if len(s.protocols) == 1 {
 		return 1 << s.protocols[0]
@@ -171,6 +171,11 @@ func (w *world) answers(s *section, i int64) uint64 {
 		set |= 1 << pick(r, s.protocols)
 	}
 	return set
+}
+
+// broken says that a line is to be unreadable.
+func (w *world) broken(s *section, i int64) bool {
+	return w.config.Broken > 0 && w.line(s, i, 'x').in(int64(w.config.Broken), 1000)
 }
 
 // class says what became of a scan of a host.
