@@ -50,6 +50,7 @@ func generateFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "protocols", EnvVars: []string{"DICE_PROTOCOLS"}, Usage: "of " + strings.Join(zgrab2.Names(), ", ") + " (default: all)"},
 		&cli.IntFlag{Name: "files", Value: 1, EnvVars: []string{"DICE_FILES"}, Usage: "files per protocol"},
 		&cli.BoolFlag{Name: "distinct", EnvVars: []string{"DICE_DISTINCT"}, Usage: "make every result and certificate different: the worst case"},
+		&cli.IntFlag{Name: "broken", EnvVars: []string{"DICE_BROKEN"}, Usage: "of a thousand lines, those that cannot be read (JSON lines only)"},
 		&cli.IntFlag{Name: "workers", Value: runtime.GOMAXPROCS(0), EnvVars: []string{"DICE_WORKERS"}, Usage: "goroutines that make records"},
 		jsonFlag(),
 	}
@@ -62,6 +63,7 @@ func generate(c *cli.Context) error {
 	config := synth.Config{
 		Rows: c.Int64("rows"), Seed: c.Uint64("seed"), Layout: c.String("layout"), Protocols: c.StringSlice("protocols"),
 		Files: c.Int("files"), Distinct: c.Bool("distinct"), Workers: c.Int("workers"), Records: !c.Bool("totals"),
+		Broken: c.Int("broken"),
 	}
 	if err := config.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
