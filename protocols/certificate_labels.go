@@ -100,7 +100,7 @@ func CertificateLabels() []Label {
 			Meaning:  "The same public key is served from several addresses: whoever takes one device's private key can pose as all of them.",
 			Severity: High, Since: "0.1",
 			Remedy:    "Give every device a key of its own; ask the vendor whether the key is built into the firmware.",
-			Reference: "CWE-321; OPC 10000-2, section 8",
+			Reference: "CWE-321",
 		},
 		{
 			ID:       CertificateKeyShort,
@@ -121,7 +121,7 @@ func CertificateLabels() []Label {
 			Meaning:  "The same certificate is served from several addresses, so the devices share a private key.",
 			Severity: Medium, Since: "0.1",
 			Remedy:    "Give every device a key and a certificate of its own, unless the addresses are one service.",
-			Reference: "CWE-321; OPC 10000-2, section 8",
+			Reference: "CWE-321",
 		},
 		{
 			ID:       CertificateExpired,
@@ -142,7 +142,7 @@ func CertificateLabels() []Label {
 			Meaning:  "The certificate is valid for more than 20 years, longer than its key can be expected to hold.",
 			Severity: Low, Since: "0.1",
 			Remedy:    "Issue certificates for at most a few years and renew them.",
-			Reference: "NIST SP 800-57 part 1 r5, section 5.6.3",
+			Reference: "NIST SP 800-57 part 1 r5, section 5.3",
 		},
 		{
 			ID:       CertificateNegative,

@@ -18,9 +18,9 @@ import (
 // the right JSON type, as it is with the study's scripts; any other member of another type counts as absent, except that
 // an is_opcua that is neither true nor null is false, and a policy that is no text is an unrecognised one.
 //
-// Limits: what a server offers is not what it enforces; no session is opened here. Standards: OPC 10000-4 (5.4.4
-// GetEndpoints, 7.14 EndpointDescription, 7.42 UserTokenPolicy), OPC 10000-6 (6.2.6 certificate chains), OPC 10000-7
-// (security policies), OPC 10000-5 (12.4 BuildInfo), OPC 10000-100 (nameplate).
+// Limits: what a server offers is not what it enforces; no session is opened here. Standards: OPC 10000-4 (GetEndpoints,
+// EndpointDescription, MessageSecurityMode, UserTokenPolicy), OPC 10000-5 (BuildInfo), OPC 10000-6 (6.2.6: certificate
+// chains), OPC 10000-7 (security policies), OPC 10000-100 (nameplate).
 
 // OPCUA returns the signature of OPC UA.
 func OPCUA() *Protocol {
@@ -32,7 +32,7 @@ func OPCUA() *Protocol {
 		Evidence:    "endpoints",
 		Ports:       []string{"4840/tcp"},
 		References: []string{
-			"OPC 10000-4, 5.4.4, 7.14 and 7.42", "OPC 10000-5, 12.4", "OPC 10000-6, 6.2.6", "OPC 10000-7",
+			"OPC 10000-4, GetEndpoints, EndpointDescription and UserTokenPolicy", "OPC 10000-5, BuildInfo", "OPC 10000-6, 6.2.6", "OPC 10000-7",
 		},
 		Labels:   opcuaLabels(),
 		Chains:   true,
@@ -48,21 +48,21 @@ func opcuaLabels() []Label {
 		Meaning:   "An endpoint without message security takes users without credentials: anyone who reaches the port can open a session, unencrypted and unsigned.",
 		Severity:  High,
 		Remedy:    "Remove the endpoint with policy None, or its Anonymous user token; give anonymous users no rights.",
-		Reference: "OPC 10000-4, 7.42; OPC 10000-2, 6",
+		Reference: "OPC 10000-4, UserTokenPolicy; OPC 10000-2",
 		Since:     "0.1",
 	}, {
 		ID:        "opcua:access:weak-mode",
 		Meaning:   "An endpoint leaves messages readable: its security mode is None (neither signed nor encrypted) or Sign (not encrypted).",
 		Severity:  Medium,
 		Remedy:    "Offer endpoints with mode SignAndEncrypt only.",
-		Reference: "OPC 10000-4, 7.20",
+		Reference: "OPC 10000-4, MessageSecurityMode",
 		Since:     "0.1",
 	}, {
 		ID:        "opcua:access:weak-policies",
 		Meaning:   "An endpoint or one of its user tokens is protected by Basic128Rsa15 or Basic256, which rest on SHA-1 and are withdrawn.",
 		Severity:  Medium,
 		Remedy:    "Disable both policies and offer Basic256Sha256, Aes128_Sha256_RsaOaep or Aes256_Sha256_RsaPss.",
-		Reference: "OPC 10000-7, 6.6.157 and 6.6.158",
+		Reference: "OPC 10000-7, SecurityPolicy [D] Basic128Rsa15 and Basic256",
 		Since:     "0.1",
 	}}
 }
@@ -195,22 +195,23 @@ func (r *opcuaResult) endpoints() []*opcuaEndpoint {
 }
 
 // describe returns the endpoint's description, wherever it stands.
-func (e *opcuaEndpoint) describe() *opcuaDescription {
+func (e *opcuaEndpoint) describe() opcuaDescription {
 	if e.Description != nil {
-		return e.Description
+		return *e.Description
 	}
-	return &opcuaDescription{e.URL, e.Server, e.Certificate, e.Mode, e.Policy, e.Tokens, e.Level}
+	return opcuaDescription{e.URL, e.Server, e.Certificate, e.Mode, e.Policy, e.Tokens, e.Level}
 }
 
 func identifyOPCUA(r *opcuaResult) OPCUAServer {
-	var server OPCUAServer
+	endpoints := r.endpoints()
+	server := OPCUAServer{Endpoints: make([]OPCUAEndpoint, 0, len(endpoints))}
 	catalogue := opcuaCatalogue{nodes: map[string][]*opcuaNode{}, done: map[string]bool{}}
 	for _, list := range r.Nodes {
 		catalogue.nodes[list.Key] = list.Value
 	}
-	for _, e := range r.endpoints() {
+	for _, e := range endpoints {
 		d := e.describe()
-		server.Endpoints = append(server.Endpoints, identifyEndpoint(d))
+		server.Endpoints = append(server.Endpoints, identifyEndpoint(&d))
 		catalogue.add(d.URL, e.Nodes)
 	}
 	server.Info = catalogue.info

@@ -64,7 +64,7 @@ func productOf(nodes []*opcuaNode) tape.Pairs[string] {
 	return pairsOf(nameplate, func(text string) string { return text })
 }
 
-// nameplateName tells the nodes whose values describe the product (OPC 10000-5, 12.4; OPC 10000-100, 4.5), and their names
+// nameplateName tells the nodes whose values describe the product (OPC 10000-5, BuildInfo; OPC 10000-100), and their names
 // in BuildInfo's spelling.
 func nameplateName(name string) (string, bool) {
 	switch name {
