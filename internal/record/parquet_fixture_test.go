@@ -216,6 +216,11 @@ func TestParquetEqualsJSON(t *testing.T) {
 			}
 			lines := strings.Contains(name, "raw") || strings.Contains(name, "data")
 			want := expectedRecords(t, wants, lines, keep...)
+			if strings.Contains(name, "pandas") {
+				for i := range want {
+					want[i].Domain = "" // a column of nulls there
+				}
+			}
 			got, counts := readParquet(t, fixture(t, name), everything, wants, DefaultLimits)
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("want - got +\n%s", diff)

@@ -246,3 +246,42 @@ func TestParquetTable(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 }
+
+// rawRow is the raw layout from structs, whose groups cannot be null.
+type rawRow struct {
+	IP   string `parquet:"ip"`
+	Data struct {
+		Modbus struct {
+			Status   string    `parquet:"status"`
+			Protocol string    `parquet:"protocol"`
+			Port     int32     `parquet:"port"`
+			Result   *goModbus `parquet:"result,optional"`
+		} `parquet:"modbus"`
+		Second *struct {
+			Status string  `parquet:"status"`
+			Result *goXMPP `parquet:"result,optional"`
+		} `parquet:"xmpp,optional"`
+	} `parquet:"data"`
+}
+
+func TestParquetRawLayout(t *testing.T) {
+	rows := make([]rawRow, 3)
+	rows[1].Data.Modbus.Status, rows[1].Data.Modbus.Port = "success", 502
+	rows[1].Data.Second = &struct {
+		Status string  `parquet:"status"`
+		Result *goXMPP `parquet:"result,optional"`
+	}{"success", &goXMPP{"hello"}}
+	rows[2].Data.Modbus.Status, rows[2].Data.Modbus.Protocol = "success", "xmpp"
+	got, counts := readParquet(t, objectOf("x", writeGo(t, rows)), everything, allWants(), DefaultLimits)
+	want := []found{
+		{Protocol: "modbus", Status: "success", Port: 502, Result: "00", Row: 2},
+		{Protocol: "xmpp", Status: "success", Result: "01010568656c6c6f00", Row: 2, Member: 1},
+		{Protocol: "xmpp", Status: "success", Result: "00", Row: 3},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want - got +\n%s", diff)
+	}
+	if counts.Lines != 3 || counts.WithRecords != 2 || counts.Empty != 1 {
+		t.Errorf("counts %+v", counts)
+	}
+}

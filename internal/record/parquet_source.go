@@ -13,7 +13,7 @@ type source struct {
 	constant string // protocol where the column says nothing: of the path, or the name
 	group    *cursor
 	groupDef uint8 // level at which the record is there; group is nil where it always is
-	required bool  // the group cannot be null, so a record without a protocol, status and time is none
+	required bool  // the group cannot be null, so a record without protocol and status is none
 
 	protocol, status, port, time *cursor
 
@@ -109,16 +109,11 @@ func (s *source) absent() bool {
 	if s.group != nil && s.group.level() < s.groupDef {
 		return true
 	}
-	if !s.required {
-		return false
-	}
-	for _, c := range []*cursor{s.protocol, s.status, s.time} {
-		if c != nil && c.present() {
-			return false
-		}
-	}
-	return true
+	return s.required && s.blank(s.protocol) && s.blank(s.status)
 }
+
+// blank says that there is no text at hand.
+func (s *source) blank(c *cursor) bool { return c == nil || !c.present() || len(c.bytes()) == 0 }
 
 // read reads the record of the row at hand into row.
 func (s *source) read(r *parquetReader, row *Row) error {

@@ -1,24 +1,66 @@
 package record
 
-import (
-	"errors"
+import "fmt"
 
-	"github.com/dice-engine/dice/internal/tape"
-)
+// textRecords reads records, or results, that a column holds as JSON text.
+type textRecords struct {
+	parser  *jsonParser
+	content []byte // what is parsed may alias the text, and that lies in a page
+}
 
-// nullTape is the tape of a result that is null or missing.
-var nullTape = []byte{tape.End}
+func newTextRecords(wants []Want, lim Limits) *textRecords {
+	return &textRecords{parser: newJSONParser(wants, lim)}
+}
 
-var errText = errors.New("column holds JSON text, which this version does not read")
+// readText reads a result that is JSON text.
+func (s *source) readText(r *parquetReader, row *Row) (err error) {
+	row.Result = nullTape
+	if !s.text.present() {
+		return nil
+	}
+	content := s.text.bytes()
+	if int64(len(content)) > r.limits.Line {
+		return tooLong("result", content, r.limits.Line)
+	}
+	parser := r.texts.parser
+	if s.tape, err = parser.parseResult(s.tape, r.wants[row.Want].Result, content); err != nil {
+		return err
+	}
+	for _, certificate := range parser.certificates {
+		s.emit.keepCertificate(certificate)
+	}
+	row.Result, row.Certificates = s.tape, s.emit.certificates
+	return nil
+}
 
-// textRecords stands where JSON text will be read.
-type textRecords struct{}
-
-func newTextRecords([]Want, Limits) *textRecords { return &textRecords{} }
-
-func (s *source) readText(*parquetReader, *Row) error { return errText }
-
-func (r *parquetReader) readData(*Row) { r.refuse(r.data.bytes(), errText) }
+// readData reads all records of a row whose data is JSON text.
+func (r *parquetReader) readData(top *Row) {
+	if !r.data.present() {
+		return
+	}
+	content := r.data.bytes()
+	if int64(len(content)) > r.limits.Line {
+		r.refuse(content, tooLong("data", content, r.limits.Line))
+		return
+	}
+	parser := r.texts.parser
+	r.texts.content = append(r.texts.content[:0], content...)
+	if err := parser.parseData(r.texts.content); err != nil {
+		r.refuse(content, err)
+		return
+	}
+	port, portErr := portOf(r.port)
+	for i := range parser.responses {
+		row := *top
+		row.Port = port
+		parser.fill(&row, i)
+		err := parser.responses[i].err
+		if err == nil && row.Want != Other {
+			err = portErr
+		}
+		r.put(row, err, content)
+	}
+}
 
 // refuse rejects the row at hand as a whole.
 func (r *parquetReader) refuse(content []byte, err error) {
@@ -31,4 +73,15 @@ func (r *parquetReader) refuse(content []byte, err error) {
 // excerpt copies the beginning of what is rejected.
 func (r *parquetReader) excerpt(content []byte) []byte {
 	return append([]byte(nil), content[:min(len(content), max(r.limits.Content, 0))]...)
+}
+
+func tooLong(what string, content []byte, limit int64) error {
+	return fmt.Errorf("%s of %d octets, at most %d: %w", what, len(content), limit, ErrLimit)
+}
+
+// keepCertificate copies the text of a certificate that is known to be new.
+func (e *emitter) keepCertificate(text []byte) {
+	start := len(e.arena)
+	e.arena = append(e.arena, text...)
+	e.certificates = append(e.certificates, e.arena[start:len(e.arena):len(e.arena)])
 }

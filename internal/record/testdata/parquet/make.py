@@ -233,6 +233,11 @@ def arrow_files(rows):
     for name, stamp in (("ms", pa.timestamp("ms")), ("ns", pa.timestamp("ns", tz="UTC")), ("text", S)):
         write("arrow-xmpp-%s.parquet" % name, table(of(rows, "xmpp"), TYPES["xmpp"], stamp=stamp), version="2.6")
     write("arrow-xmpp-int96.parquet", table(of(rows, "xmpp"), TYPES["xmpp"]), use_deprecated_int96_timestamps=True)
+    pandas = table(of(rows, "xmpp"), TYPES["xmpp"]).to_pylist()
+    write("arrow-xmpp-pandas.parquet", pa.Table.from_pylist(
+        [{**r, "port": None if r["port"] is None else float(r["port"]), "domain": None, "result": r["result"] and {**r["result"], "tls": None}} for r in pandas],
+        schema=pa.schema([("ip", S), ("domain", pa.null()), ("port", pa.float64()), ("protocol", pa.dictionary(pa.int8(), S)), ("status", pa.large_string()),
+                          ("timestamp", pa.timestamp("us", tz="UTC")), ("error", pa.null()), ("result", struct(banner=S, tls=pa.null()))])))
     for protocol in ("opcua", "bacnet"):
         delta = {}
         for column, kind in leaves(TYPES[protocol], "result"):
