@@ -10,6 +10,7 @@ import (
 type response struct {
 	want             int
 	protocol, status []byte
+	failure          []byte // the scanner's error
 	port             int64
 	time             int64
 	hasTime          bool
@@ -64,7 +65,7 @@ func (p *jsonParser) parseData(text []byte) error {
 // fill sets what a response says in a row whose ip, domain and port are those of its line.
 func (p *jsonParser) fill(row *Row, i int) {
 	r := &p.responses[i]
-	row.Member, row.Want, row.Status = i, r.want, r.status
+	row.Member, row.Want, row.Status, row.Error = i, r.want, r.status, r.failure
 	row.Time, row.HasTime = r.time, r.hasTime
 	if r.port != 0 {
 		row.Port = r.port
@@ -199,6 +200,11 @@ func (p *jsonParser) responseMember(name []byte) (err error) {
 		r.named = err == nil
 	case "port":
 		r.port, err = p.envelopePort()
+	case "error":
+		if p.peek() != '"' {
+			return p.skip() // of another type: nobody decides by it
+		}
+		r.failure, err = p.envelopeText()
 	case "timestamp":
 		err = p.timestamp(r)
 	case "result":

@@ -45,8 +45,9 @@ type Row struct {
 	Domain       []byte
 	Port         int64 // 0: none
 	Status       []byte
-	Time         int64 // microseconds since 1970
-	HasTime      bool  // false: there is none, or none that can be read
+	Time         int64  // microseconds since 1970
+	HasTime      bool   // false: there is none, or none that can be read
+	Error        []byte // what the scanner says went wrong; only of JSON lines
 	Result       []byte
 	Certificates [][]byte // the texts that tape.Cert ordinals in Result count (first one: 1)
 }
