@@ -1,0 +1,242 @@
+// Package queue hands tasks to workers over NATS JetStream.
+//
+// A job has one work-queue stream and one durable pull consumer that all workers share. A task that a worker took is
+// leased to it: the lease must be extended while the work goes on, and a task whose lease ends unextended goes to
+// another worker. So a task may run twice, and it may be lost with the server. Both are harmless, as what is done
+// stands in the job's output and not here: a worker looks there before it begins, and the coordinator publishes again
+// what is missing.
+//
+// The coordinator holds a Queue, a worker a Taker, and both connect to a Server in their own process or to any NATS
+// server by URL. Progress is told over plain NATS messages, which may get lost.
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Task names a piece of work. What the work is stands in the job's plan.
+type Task struct {
+	Job        string `json:"job"`
+	Output     string `json:"output,omitempty"` // where the plan is
+	Stage      string `json:"stage"`
+	ID         int    `json:"id"`
+	Generation int    `json:"generation,omitempty"` // raised when a task must run again although it was handed out before
+}
+
+// Validate says what is wrong with a task.
+func (t Task) Validate() error {
+	if !isToken(t.Job) || !isToken(t.Stage) || t.ID < 0 || t.Generation < 0 {
+		return fmt.Errorf("task %s: job and stage must be 1 to 64 letters, digits, '-' or '_', numbers not negative", t)
+	}
+	return nil
+}
+
+// String names the task as its message id does.
+func (t Task) String() string { return fmt.Sprintf("%s/%s/%d/%d", t.Job, t.Stage, t.ID, t.Generation) }
+
+// isToken tells whether s can be a part of stream names and subjects.
+func isToken(s string) bool {
+	for _, c := range []byte(s) {
+		if !(c == '-' || c == '_' || '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}
+
+const (
+	consumerName    = "workers"
+	taskSubjects    = "dice.*.task.>"  // of all jobs
+	announceSubject = "dice.announce"  // carries the name of a job that has new tasks
+	duplicateWindow = time.Hour        // for which the server knows the ids of messages
+	publishChunk    = 512              // messages that wait for their acknowledgement at a time
+	publishPatience = 2 * time.Minute  // for a server that does not answer
+	publishTimeout  = 15 * time.Second // for one acknowledgement
+)
+
+func streamName(job string) string         { return "DICE-" + job }
+func taskSubject(job, stage string) string { return "dice." + job + ".task." + stage }
+func jobSubjects(job string) string        { return "dice." + job + ".task.>" }
+
+// Config is how a job's queue is set up. Its zero value is sensible.
+type Config struct {
+	MaxWorkers int           // processes that may wait at a time; default 4096
+	Lease      time.Duration // how long a task is a worker's without a sign of life; default 30 s
+	Replicas   int           // copies of the stream in a cluster; default 1
+	Logger     *slog.Logger  // nil: nobody
+}
+
+func (c Config) withDefaults() Config {
+	if c.MaxWorkers <= 0 {
+		c.MaxWorkers = 4096
+	}
+	if c.Lease <= 0 {
+		c.Lease = 30 * time.Second
+	}
+	if c.Replicas <= 0 {
+		c.Replicas = 1
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Queue is the queue of one job, as its coordinator sees it. It is safe for concurrent use.
+type Queue struct {
+	job        string
+	cfg        Config
+	conn       *nats.Conn
+	js         jetstream.JetStream
+	duplicates atomic.Int64
+}
+
+// Open makes the queue of a job, or finds the one that is there with its tasks.
+func Open(ctx context.Context, conn *nats.Conn, job string, cfg Config) (*Queue, error) {
+	if !isToken(job) {
+		return nil, fmt.Errorf("open queue of job %q: want 1 to 64 letters, digits, '-' or '_'", job)
+	}
+	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(2*publishChunk),
+		jetstream.WithPublishAsyncTimeout(publishTimeout))
+	if err != nil {
+		return nil, fmt.Errorf("open queue of job %s: %w", job, err)
+	}
+	q := &Queue{job: job, cfg: cfg.withDefaults(), conn: conn, js: js}
+	if err := q.create(ctx); err != nil {
+		return nil, fmt.Errorf("open queue of job %s: %w", job, err)
+	}
+	return q, nil
+}
+
+func (q *Queue) create(ctx context.Context) error {
+	_, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: streamName(q.job), Subjects: []string{jobSubjects(q.job)}, Description: "tasks of DICE job " + q.job,
+		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.cfg.Replicas,
+		Duplicates: duplicateWindow,
+	})
+	if err != nil {
+		return fmt.Errorf("make stream: %w", err)
+	}
+	_, err = q.js.CreateOrUpdateConsumer(ctx, streamName(q.job), jetstream.ConsumerConfig{
+		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.cfg.Lease,
+		MaxDeliver:    -1,                   // drains and lost leases are nobody's fault
+		MaxWaiting:    2 * q.cfg.MaxWorkers, // a worker that died leaves its request for a while
+		MaxAckPending: -1,                   // workers ask for no more than they have slots
+	})
+	if err != nil {
+		return fmt.Errorf("make consumer: %w", err)
+	}
+	return nil
+}
+
+// Publish hands out tasks and returns when the server has stored them all. A task that is in the queue already, or was
+// within the last hour, is not added again: raise its generation. Failures are repeated for two minutes.
+func (q *Queue) Publish(ctx context.Context, tasks []Task) error {
+	for _, t := range tasks {
+		if err := q.validate(t); err != nil {
+			return fmt.Errorf("publish tasks of job %s: %w", q.job, err)
+		}
+	}
+	for chunk := range slices.Chunk(tasks, publishChunk) {
+		if err := q.publishChunk(ctx, chunk); err != nil {
+			return fmt.Errorf("publish tasks of job %s: %w", q.job, err)
+		}
+	}
+	if err := q.conn.Publish(announceSubject, []byte(q.job)); err != nil {
+		q.cfg.Logger.Debug("announce tasks", "job", q.job, "error", err) // workers look by themselves after a while
+	}
+	return nil
+}
+
+func (q *Queue) publishChunk(ctx context.Context, tasks []Task) error {
+	deadline := time.Now().Add(publishPatience)
+	for {
+		left, err := q.publishOnce(ctx, tasks)
+		if err == nil {
+			return nil
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		q.cfg.Logger.Warn("publish tasks again", "job", q.job, "tasks", len(left), "error", err)
+		tasks = left
+		if err := sleep(ctx, rand.N(time.Second)); err != nil {
+			return err
+		}
+	}
+}
+
+// publishOnce sends tasks and waits for all answers. It returns those that were not stored, with a reason.
+func (q *Queue) publishOnce(ctx context.Context, tasks []Task) (left []Task, err error) {
+	futures := make([]jetstream.PubAckFuture, len(tasks))
+	for i, t := range tasks {
+		msg, err := message(t)
+		if err != nil {
+			return tasks, err
+		}
+		if futures[i], err = q.js.PublishMsgAsync(msg, jetstream.WithMsgID(t.String())); err != nil {
+			left = append(left, tasks[i:]...)
+			break
+		}
+	}
+	for i, f := range futures {
+		if f == nil {
+			return left, errors.Join(err, errNotSent)
+		}
+		select {
+		case ack := <-f.Ok():
+			if ack.Duplicate {
+				q.duplicates.Add(1)
+				q.cfg.Logger.Debug("task was in the queue already", "task", tasks[i].String())
+			}
+		case err = <-f.Err():
+			left = append(left, tasks[i])
+		case <-ctx.Done():
+			return left, context.Cause(ctx)
+		}
+	}
+	return left, err
+}
+
+var errNotSent = errors.New("message was not sent")
+
+func (q *Queue) validate(t Task) error {
+	if t.Job != q.job {
+		return fmt.Errorf("task %s: it belongs to another job", t)
+	}
+	return t.Validate()
+}
+
+func message(t Task) (*nats.Msg, error) {
+	body, err := json.Marshal(t)
+	if err != nil {
+		return nil, fmt.Errorf("encode task %s: %w", t, err)
+	}
+	return &nats.Msg{Subject: taskSubject(t.Job, t.Stage), Data: body}, nil
+}
+
+// Duplicates counts the published tasks that the server had already.
+func (q *Queue) Duplicates() int64 { return q.duplicates.Load() }
+
+// sleep waits, or returns the cause of the context's end.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

@@ -1,0 +1,195 @@
+package queue_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dice-engine/dice/internal/queue"
+	"github.com/dice-engine/dice/internal/servertest"
+)
+
+// TestServerIsKilled kills a separate server under a coordinator and workers: no task is lost, finished ones do not
+// come back, and everyone goes on by themselves.
+func TestServerIsKilled(t *testing.T) {
+	srv := servertest.StartNATS(t)
+	url := "nats://" + srv.Addr
+	q := open(t, connectURL(t, url), "job", queue.Config{Lease: 3 * time.Second})
+	check(t, q.Publish(t.Context(), tasks("job", 200)))
+	taker := newTaker(t, connectURL(t, url))
+	seen := map[int]int{}
+	finish := func(leases []*queue.Lease) {
+		for _, l := range leases {
+			seen[l.Task.ID]++
+			check(t, l.Done(t.Context()))
+		}
+	}
+	finish(take(t, taker, 50, 10*time.Second))
+	inHand := take(t, taker, 10, 10*time.Second)
+	srv.Kill()
+	if err := inHand[0].Extend(); err == nil {
+		t.Log("the client has not noticed yet") // it may write to a dead socket once
+	}
+	time.Sleep(500 * time.Millisecond)
+	if err := inHand[0].Extend(); err == nil {
+		t.Error("Extend without a server: got no error")
+	}
+	check(t, srv.Start())
+	published := make(chan error, 1)
+	go func() { published <- q.Publish(t.Context(), tasks("job", 210)) }() // ten new ones, others are there or done
+	for len(seen) < 200 {
+		finish(take(t, taker, 16, 30*time.Second))
+	}
+	check(t, <-published)
+	again := 0
+	for queued := 1; queued > 0; {
+		leases := take(t, taker, 16, 5*time.Second)
+		finish(leases)
+		var err error
+		queued, err = q.Queued(t.Context())
+		check(t, err)
+	}
+	for id, n := range seen {
+		if n > 1 {
+			again++
+			if id >= 60 || n > 2 {
+				t.Errorf("task %d was finished %d times, though it was not when the server died", id, n)
+			}
+		}
+	}
+	// The server forgets the ids of finished tasks when it is killed: those that were published again come back once.
+	if len(seen) != 210 || again > 60 {
+		t.Errorf("%d tasks, %d of them again, want 210", len(seen), again)
+	}
+}
+
+// TestEmbeddedRestart restarts an embedded server with its folder.
+func TestEmbeddedRestart(t *testing.T) {
+	dir := t.TempDir()
+	addr := freeAddr(t)
+	srv, err := queue.Start(queue.ServerConfig{StoreDir: dir, Listen: addr})
+	check(t, err)
+	url := "nats://" + addr
+	q := open(t, connectURL(t, url), "job", queue.Config{})
+	taker := newTaker(t, connectURL(t, url))
+	check(t, q.Publish(t.Context(), tasks("job", 20)))
+	for _, l := range take(t, taker, 5, 10*time.Second) {
+		check(t, l.Done(t.Context()))
+	}
+	srv.Shutdown()
+	start := time.Now()
+	srv, err = queue.Start(queue.ServerConfig{StoreDir: dir, Listen: addr})
+	check(t, err)
+	t.Cleanup(srv.Shutdown)
+	t.Logf("ready again after %v", time.Since(start))
+	got := 0
+	for got < 15 {
+		leases := take(t, taker, 20, 20*time.Second)
+		if len(leases) == 0 {
+			t.Fatalf("took %d tasks after the restart, want 15", got)
+		}
+		got += len(leases)
+		for _, l := range leases {
+			check(t, l.Done(t.Context()))
+		}
+	}
+	wantPending(t, q, queue.Pending{})
+}
+
+// TestWaitingTakerSurvives lets a taker wait while its server is restarted and while its job goes and another comes.
+func TestWaitingTakerSurvives(t *testing.T) {
+	srv := servertest.StartNATS(t)
+	url := "nats://" + srv.Addr
+	conn := connectURL(t, url)
+	taker := newTaker(t, connectURL(t, url))
+	q := open(t, conn, "one", queue.Config{})
+	got := make(chan *queue.Lease, 1)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	next := func() {
+		wg.Go(func() { got <- takeOne(t, taker) })
+		time.Sleep(300 * time.Millisecond) // it waits now
+	}
+	want := func(job string) {
+		t.Helper()
+		start := time.Now()
+		select {
+		case l := <-got:
+			t.Logf("%s after %v", l.Task, time.Since(start))
+			if l.Task.Job != job {
+				t.Errorf("took %s, want a task of %s", l.Task, job)
+			}
+			check(t, l.Done(t.Context()))
+		case <-time.After(20 * time.Second):
+			t.Fatalf("no task of %s", job)
+		}
+	}
+
+	next()
+	srv.Stop()
+	check(t, srv.Start())
+	check(t, q.Publish(t.Context(), tasks("one", 1)))
+	want("one")
+
+	next()
+	check(t, q.Delete(t.Context()))
+	check(t, q.Delete(t.Context()))
+	two := open(t, conn, "two", queue.Config{})
+	check(t, two.Publish(t.Context(), tasks("two", 1)))
+	want("two")
+}
+
+// TestDialWaits dials before the server is there.
+func TestDialWaits(t *testing.T) {
+	addr := freeAddr(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := queue.Dial(ctx, "nats://user:hidden@"+addr, queue.ConnConfig{}); err == nil || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("Dial without a server: got %v", err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { connectURL(t, "nats://"+addr) })
+	time.Sleep(300 * time.Millisecond)
+	startEmbedded(t, t.TempDir(), addr)
+	wg.Wait()
+}
+
+// TestCancelledTakeLosesNothing cancels waits while tasks arrive: none may be lost for the length of a lease.
+func TestCancelledTakeLosesNothing(t *testing.T) {
+	conn := connectURL(t, servertest.NATS(t))
+	job := newJob()
+	q := open(t, conn, job, queue.Config{})
+	const n = 300
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for i := range n {
+			if err := q.Publish(t.Context(), []queue.Task{{Job: job, Stage: "map", ID: i}}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	taker := newTaker(t, connectURL(t, servertest.NATS(t)))
+	got := 0
+	for deadline := time.Now().Add(20 * time.Second); got < n && time.Now().Before(deadline); {
+		leases := take(t, taker, 1, 2*time.Millisecond)
+		got += len(leases)
+		for _, l := range leases {
+			check(t, l.Done(t.Context()))
+		}
+	}
+	wg.Wait()
+	if got != n {
+		t.Errorf("took %d tasks of %d in time", got, n)
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
