@@ -1,0 +1,174 @@
+package reduce
+
+import (
+	"encoding/binary"
+	"net/netip"
+)
+
+// dictionary numbers texts by their first appearance in an epoch.
+type dictionary struct {
+	codes map[string]uint32
+	fresh []byte // entries of the block in hand
+	n     int    // how many of them
+}
+
+// code returns the number of a text, entering it if it is new.
+func (d *dictionary) code(text []byte) (code uint32, added int) {
+	if code, ok := d.codes[string(text)]; ok {
+		return code, 0
+	}
+	code = uint32(len(d.codes))
+	d.codes[string(text)] = code
+	d.fresh = appendBytes(d.fresh, text)
+	d.n++
+	return code, len(text) + 64
+}
+
+// lane is one protocol's part of a segment while it is written.
+type lane struct {
+	blocks []blockAt
+	stats  LaneStats
+
+	fingerprints, labels, statuses dictionary
+	certificates                   map[string]uint32
+	newCertificates                []byte
+	nCertificates                  int
+	entries                        []byte // scratch
+
+	columns [columns][]byte
+	rows    int
+	size    int  // octets of the epoch's dictionaries
+	reset   bool // the block in hand begins an epoch
+	row     int64
+	time    int64
+	ordinal uint32
+}
+
+func newLane() *lane {
+	l := &lane{}
+	l.restart()
+	return l
+}
+
+// restart begins an epoch.
+func (l *lane) restart() {
+	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
+		d.codes = map[string]uint32{}
+	}
+	l.certificates = map[string]uint32{}
+	l.size, l.reset = 0, true
+}
+
+// pending is how large the block in hand is.
+func (l *lane) pending() int {
+	n := len(l.fingerprints.fresh) + len(l.labels.fresh) + len(l.newCertificates)
+	for _, c := range l.columns {
+		n += len(c)
+	}
+	return n
+}
+
+func (l *lane) put(column int, v uint64) {
+	l.columns[column] = binary.AppendUvarint(l.columns[column], v)
+}
+
+func (l *lane) putSigned(column int, v int64) {
+	l.columns[column] = binary.AppendVarint(l.columns[column], v)
+}
+
+func (l *lane) add(r *Record) {
+	l.put(columnSlice, uint64(r.Slice))
+	l.putSigned(columnRow, r.Row-l.row)
+	l.put(columnMember, uint64(r.Member))
+	l.put(columnOrdinal, uint64(r.Ordinal-l.ordinal))
+	l.row, l.ordinal = r.Row, r.Ordinal
+	l.columns[columnIP] = appendAddress(l.columns[columnIP], r.IP)
+	l.columns[columnDomain] = appendBytes(l.columns[columnDomain], r.Domain)
+	l.put(columnPort, uint64(r.Port))
+	if r.HasTime {
+		l.put(columnTime, 1)
+		l.putSigned(columnTime, r.Time-l.time)
+		l.time = r.Time
+	} else {
+		l.put(columnTime, 0)
+	}
+	l.code(columnStatus, &l.statuses, r.Status)
+	l.code(columnFingerprint, &l.fingerprints, r.Fingerprint)
+	l.code(columnLabels, &l.labels, r.Labels)
+	l.put(columnCertificates, uint64(len(r.Certificates)))
+	for _, index := range r.Certificates {
+		l.put(columnCertificates, uint64(index))
+	}
+	l.rows++
+	l.stats.Records++
+}
+
+func (l *lane) code(column int, d *dictionary, text []byte) {
+	code, added := d.code(text)
+	l.size += added
+	l.put(column, uint64(code))
+}
+
+// Kinds of addresses in the column of addresses: 4 is followed by four octets, 0 by a text.
+const (
+	addressText = 0
+	addressIPv4 = 4
+)
+
+// appendAddress appends an address, IPv4 in its canonical text form as four octets.
+func appendAddress(dst, text []byte) []byte {
+	if len(text) >= 7 && len(text) <= 15 {
+		if addr, err := netip.ParseAddr(string(text)); err == nil && addr.Is4() && addr.String() == string(text) {
+			b := addr.As4()
+			return append(append(dst, addressIPv4), b[:]...)
+		}
+	}
+	return appendBytes(append(dst, addressText), text)
+}
+
+// appendBlock appends the block in hand.
+func (l *lane) appendBlock(dst []byte) []byte {
+	flags := uint64(0)
+	if l.reset {
+		flags = flagReset
+	}
+	dst = binary.AppendUvarint(dst, flags)
+	dst = binary.AppendUvarint(dst, uint64(l.rows))
+	l.entries = l.entries[:0]
+	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
+		l.entries = binary.AppendUvarint(l.entries, uint64(d.n))
+		l.entries = append(l.entries, d.fresh...)
+	}
+	l.entries = binary.AppendUvarint(l.entries, uint64(l.nCertificates))
+	l.entries = append(l.entries, l.newCertificates...)
+	dst = appendBytes(dst, l.entries)
+	l.entries = shrink(l.entries)
+	for _, c := range l.columns {
+		dst = appendBytes(dst, c)
+	}
+	return dst
+}
+
+// next begins a block, and an epoch if the dictionaries are full.
+func (l *lane) next() {
+	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
+		d.fresh, d.n = shrink(d.fresh), 0
+	}
+	l.newCertificates, l.nCertificates = shrink(l.newCertificates), 0
+	for i := range l.columns {
+		l.columns[i] = shrink(l.columns[i])
+	}
+	l.rows, l.reset = 0, false
+	l.row, l.time, l.ordinal = 0, 0, 0
+	if l.size > epochBytes {
+		l.restart()
+	}
+}
+
+// shrink empties a buffer, and gives it up if one large record has blown it up.
+func shrink(b []byte) []byte {
+	if cap(b) > 4*blockBytes {
+		return nil
+	}
+	return b[:0]
+}

@@ -1,0 +1,171 @@
+package reduce
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/dice-engine/dice/internal/run"
+)
+
+// Layout of a segment:
+//
+//	segment  block* index trailer
+//	trailer  u64 offset of the index, u32 its length, "DSEG"
+//	index    packed: per lane: varint blocks, records, certificates; (varint offset, length)*
+//	block    packed: varint flags, rows; entries (new fingerprints, label sets, statuses, certificates); columns
+//
+// A lane holds the records of one protocol. Its blocks refer to fingerprints, label sets and statuses by their places
+// among those entered since the last block with the flag reset, and to certificates by their places in the whole lane.
+// "Packed" is the form of run.Codec: zstd at its fastest, with a checksum.
+const (
+	flagReset = 1
+
+	trailerSize  = 16
+	trailerMagic = "DSEG"
+
+	blockRows  = 4096
+	blockBytes = 1 << 20
+	epochBytes = 4 << 20 // of a lane's dictionaries; then they start anew
+	maxBlock   = 1 << 29
+	maxIndex   = 1 << 28
+)
+
+// Columns of a block, in order.
+const (
+	columnSlice = iota
+	columnRow
+	columnMember
+	columnOrdinal
+	columnIP
+	columnDomain
+	columnPort
+	columnTime
+	columnStatus
+	columnFingerprint
+	columnLabels
+	columnCertificates
+	columns
+)
+
+// Record is a labelled record on its way into a segment.
+type Record struct {
+	Slice        uint32 // of the shard
+	Row          int64  // in the slice, from 1
+	Member       uint32 // among the records of the row
+	Ordinal      uint32 // Address.Index
+	IP, Domain   []byte
+	Status       []byte
+	Port         int64
+	Time         int64 // microseconds since 1970
+	HasTime      bool
+	Fingerprint  []byte   // tape
+	Labels       []byte   // label set
+	Certificates []uint32 // as AddCertificate numbered them
+}
+
+// LaneStats says what a lane of a segment holds.
+type LaneStats struct {
+	Records, Certificates int64
+}
+
+// SegmentWriter writes the records of one shard, of several protocols in any order. It is used by one goroutine.
+type SegmentWriter struct {
+	w      io.Writer
+	codec  *run.Codec
+	lanes  []*lane
+	offset int64
+	raw    []byte
+	frame  []byte
+}
+
+// NewSegmentWriter returns a writer of so many lanes.
+func NewSegmentWriter(w io.Writer, lanes int) *SegmentWriter {
+	s := &SegmentWriter{w: w, codec: run.NewCodec()}
+	for range lanes {
+		s.lanes = append(s.lanes, newLane())
+	}
+	return s
+}
+
+// Certificate looks a certificate up by its text: its index in the lane, if it was entered lately.
+func (s *SegmentWriter) Certificate(lane int, text []byte) (index uint32, known bool) {
+	index, known = s.lanes[lane].certificates[string(text)]
+	return index, known
+}
+
+// AddCertificate enters a certificate: its text, its tape and its label set. Indices count up from 0 in each lane.
+func (s *SegmentWriter) AddCertificate(lane int, text, tape, labels []byte) (index uint32) {
+	l := s.lanes[lane]
+	index = uint32(l.stats.Certificates)
+	l.stats.Certificates++
+	l.certificates[string(text)] = index
+	l.newCertificates = appendBytes(appendBytes(l.newCertificates, tape), labels)
+	l.nCertificates++
+	l.size += 2*len(text) + len(tape) + len(labels)
+	return index
+}
+
+// Add adds a record to a lane. It keeps nothing of r.
+func (s *SegmentWriter) Add(lane int, r *Record) error {
+	l := s.lanes[lane]
+	l.add(r)
+	if l.rows < blockRows && l.pending() < blockBytes {
+		return nil
+	}
+	return s.flush(l)
+}
+
+func (s *SegmentWriter) flush(l *lane) error {
+	if l.rows == 0 && l.nCertificates == 0 {
+		return nil
+	}
+	s.raw = l.appendBlock(s.raw[:0])
+	s.frame = s.codec.Pack(s.frame[:0], s.raw)
+	l.blocks = append(l.blocks, blockAt{s.offset, int64(len(s.frame))})
+	l.next()
+	return s.write(s.frame)
+}
+
+func (s *SegmentWriter) write(b []byte) error {
+	n, err := s.w.Write(b)
+	s.offset += int64(n)
+	if err != nil {
+		return fmt.Errorf("write segment: %w", err)
+	}
+	return nil
+}
+
+// Close writes what is left and the index. It does not close the writer below.
+func (s *SegmentWriter) Close() error {
+	for _, l := range s.lanes {
+		if err := s.flush(l); err != nil {
+			return err
+		}
+	}
+	s.raw = s.raw[:0]
+	for _, l := range s.lanes {
+		s.raw = binary.AppendUvarint(s.raw, uint64(len(l.blocks)))
+		s.raw = binary.AppendUvarint(s.raw, uint64(l.stats.Records))
+		s.raw = binary.AppendUvarint(s.raw, uint64(l.stats.Certificates))
+		for _, b := range l.blocks {
+			s.raw = binary.AppendUvarint(s.raw, uint64(b.offset))
+			s.raw = binary.AppendUvarint(s.raw, uint64(b.length))
+		}
+	}
+	s.frame = s.codec.Pack(s.frame[:0], s.raw)
+	index := len(s.frame)
+	s.frame = binary.BigEndian.AppendUint64(s.frame, uint64(s.offset))
+	s.frame = binary.BigEndian.AppendUint32(s.frame, uint32(index))
+	return s.write(append(s.frame, trailerMagic...))
+}
+
+// Stats says what a lane holds so far.
+func (s *SegmentWriter) Stats(lane int) LaneStats { return s.lanes[lane].stats }
+
+// blockAt is where a block stands.
+type blockAt struct{ offset, length int64 }
+
+func appendBytes(dst, b []byte) []byte {
+	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
+}

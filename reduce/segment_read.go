@@ -1,0 +1,325 @@
+package reduce
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+
+	"github.com/dice-engine/dice/internal/run"
+)
+
+// SegmentCertificate is a certificate of a segment.
+type SegmentCertificate struct {
+	Index  uint32
+	Tape   []byte
+	Labels []byte
+
+	CertHosts, KeyHosts uint32 // for the reader's caller to fill in
+}
+
+// SegmentRecord is a record that was read from a segment. It is valid until the next one is read.
+type SegmentRecord struct {
+	Record
+	Certificates []*SegmentCertificate
+}
+
+// SegmentReader reads one lane of a segment.
+type SegmentReader struct {
+	// OnCertificate, if set, is called for every certificate of the lane before any record with it is returned, in
+	// order of their indices, without gaps.
+	OnCertificate func(*SegmentCertificate)
+
+	r      io.ReaderAt
+	codec  *run.Codec
+	blocks []blockAt
+	ahead  []byte // blocks that were fetched and not yet unpacked
+	raw    []byte
+	rows   int // left in the block
+
+	fingerprints, labels, statuses [][]byte
+	certificates                   []*SegmentCertificate
+	certificateBase                uint32 // index of certificates[0]
+
+	columns [columns]fields
+	row     int64
+	time    int64
+	ordinal uint32
+	rec     SegmentRecord
+	ip      []byte
+}
+
+// OpenSegment opens a lane of a segment of so many octets.
+func OpenSegment(r io.ReaderAt, size int64, lane int) (*SegmentReader, error) {
+	s := &SegmentReader{r: r, codec: run.NewCodec()}
+	index, err := s.readIndex(size)
+	if err == nil {
+		s.blocks, err = findLane(index, lane, size)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open segment: %w", err)
+	}
+	return s, nil
+}
+
+// tailBytes is what is read of a segment's end at first: enough for most indexes.
+const tailBytes = 64 << 10
+
+func (s *SegmentReader) readIndex(size int64) ([]byte, error) {
+	if size < trailerSize {
+		return nil, fmt.Errorf("%d octets: %w", size, run.ErrCorrupt)
+	}
+	tail := make([]byte, min(size, tailBytes))
+	if err := readAt(s.r, tail, size-int64(len(tail))); err != nil {
+		return nil, err
+	}
+	trailer := tail[len(tail)-trailerSize:]
+	offset, length := binary.BigEndian.Uint64(trailer), uint64(binary.BigEndian.Uint32(trailer[8:]))
+	if string(trailer[12:]) != trailerMagic || length > maxIndex || offset+length != uint64(size-trailerSize) {
+		return nil, fmt.Errorf("trailer: %w", run.ErrCorrupt)
+	}
+	packed := tail[:len(tail)-trailerSize]
+	if uint64(len(packed)) < length {
+		packed = make([]byte, length)
+		if err := readAt(s.r, packed, int64(offset)); err != nil {
+			return nil, err
+		}
+	}
+	return s.codec.Unpack(nil, packed[uint64(len(packed))-length:], maxIndex)
+}
+
+func readAt(r io.ReaderAt, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil || err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// findLane returns the blocks of a lane.
+func findLane(index []byte, lane int, size int64) ([]blockAt, error) {
+	f := fields{rest: index}
+	for ; ; lane-- {
+		n := f.uvarint()
+		f.uvarint()
+		f.uvarint()
+		if f.bad || n > uint64(len(f.rest)) {
+			return nil, fmt.Errorf("index: %w", run.ErrCorrupt)
+		}
+		blocks := make([]blockAt, n)
+		end := uint64(0)
+		for i := range blocks {
+			offset, length := f.uvarint(), f.uvarint()
+			if offset < end || length > uint64(size) || offset > uint64(size)-length {
+				return nil, fmt.Errorf("index: %w", run.ErrCorrupt)
+			}
+			end = offset + length
+			blocks[i] = blockAt{int64(offset), int64(length)}
+		}
+		if f.bad {
+			return nil, fmt.Errorf("index: %w", run.ErrCorrupt)
+		}
+		if lane == 0 {
+			return blocks, nil
+		}
+	}
+}
+
+// Next returns the next record, or io.EOF. After the last one all certificates have been told of.
+func (s *SegmentReader) Next() (*SegmentRecord, error) {
+	for s.rows == 0 {
+		if len(s.blocks) == 0 {
+			return nil, io.EOF
+		}
+		if err := s.load(); err != nil {
+			return nil, fmt.Errorf("read segment: %w", err)
+		}
+	}
+	s.rows--
+	if err := s.record(); err != nil {
+		return nil, fmt.Errorf("read segment: %w", err)
+	}
+	return &s.rec, nil
+}
+
+// maxAhead bounds what is fetched at a time; a larger block is fetched by itself.
+const maxAhead = 4 << 20
+
+// fetch returns the next block as stored, reading those that follow it directly along with it.
+func (s *SegmentReader) fetch() ([]byte, error) {
+	first := s.blocks[0]
+	if len(s.ahead) == 0 {
+		n := first.length
+		for _, b := range s.blocks[1:] {
+			if b.offset != first.offset+n || n+b.length > maxAhead {
+				break
+			}
+			n += b.length
+		}
+		s.ahead = make([]byte, n)
+		if err := readAt(s.r, s.ahead, first.offset); err != nil {
+			return nil, err
+		}
+	}
+	block := s.ahead[:first.length]
+	s.ahead = s.ahead[first.length:]
+	s.blocks = s.blocks[1:]
+	return block, nil
+}
+
+// load unpacks the next block.
+func (s *SegmentReader) load() error {
+	block, err := s.fetch()
+	if err != nil {
+		return err
+	}
+	if s.raw, err = s.codec.Unpack(s.raw[:0], block, maxBlock); err != nil {
+		return err
+	}
+	f := fields{rest: s.raw}
+	if flags := f.uvarint(); flags&flagReset != 0 {
+		s.fingerprints, s.labels, s.statuses = nil, nil, nil
+		s.certificateBase += uint32(len(s.certificates))
+		s.certificates = nil
+	}
+	rows := f.uvarint()
+	entries := fields{rest: slices.Clone(f.bytes())} // they stay in use for the whole epoch
+	s.enter(&entries)
+	for i := range s.columns {
+		s.columns[i] = fields{rest: f.bytes()}
+	}
+	if f.bad || entries.bad || rows > blockRows {
+		return fmt.Errorf("block: %w", run.ErrCorrupt)
+	}
+	s.rows = int(rows)
+	s.row, s.time, s.ordinal = 0, 0, 0
+	return nil
+}
+
+// enter reads what a block adds to the dictionaries.
+func (s *SegmentReader) enter(f *fields) {
+	for _, d := range []*[][]byte{&s.fingerprints, &s.labels, &s.statuses} {
+		for n := f.uvarint(); n > 0 && !f.bad; n-- {
+			*d = append(*d, f.bytes())
+		}
+	}
+	for n := f.uvarint(); n > 0 && !f.bad; n-- {
+		c := &SegmentCertificate{
+			Index: s.certificateBase + uint32(len(s.certificates)), Tape: f.bytes(), Labels: f.bytes(),
+		}
+		s.certificates = append(s.certificates, c)
+		if s.OnCertificate != nil {
+			s.OnCertificate(c)
+		}
+	}
+}
+
+// record takes one value of every column.
+func (s *SegmentReader) record() error {
+	c, r := &s.columns, &s.rec
+	s.row += c[columnRow].varint()
+	s.ordinal += uint32(c[columnOrdinal].uvarint())
+	r.Slice, r.Row, r.Member, r.Ordinal = uint32(c[columnSlice].uvarint()), s.row, uint32(c[columnMember].uvarint()), s.ordinal
+	r.IP = s.address()
+	r.Domain = c[columnDomain].bytes()
+	r.Port = int64(c[columnPort].uvarint())
+	r.HasTime, r.Time = c[columnTime].uvarint() == 1, 0
+	if r.HasTime {
+		s.time += c[columnTime].varint()
+		r.Time = s.time
+	}
+	r.Status = c[columnStatus].entry(s.statuses)
+	r.Fingerprint = c[columnFingerprint].entry(s.fingerprints)
+	r.Record.Labels = c[columnLabels].entry(s.labels)
+	s.held()
+	for i := range c {
+		if c[i].bad {
+			return fmt.Errorf("column %d: %w", i, run.ErrCorrupt)
+		}
+	}
+	return nil
+}
+
+// held resolves the record's certificates.
+func (s *SegmentReader) held() {
+	f := &s.columns[columnCertificates]
+	s.rec.Certificates = s.rec.Certificates[:0]
+	for n := f.uvarint(); n > 0 && !f.bad; n-- {
+		at := f.uvarint() - uint64(s.certificateBase)
+		if at >= uint64(len(s.certificates)) {
+			f.bad = true
+			return
+		}
+		s.rec.Certificates = append(s.rec.Certificates, s.certificates[at])
+	}
+}
+
+// address takes an address as text.
+func (s *SegmentReader) address() []byte {
+	f := &s.columns[columnIP]
+	switch kind := f.take(1); {
+	case kind == nil:
+		return nil
+	case kind[0] == addressText:
+		return f.bytes()
+	}
+	b := f.take(4)
+	if b == nil {
+		return nil
+	}
+	s.ip = netip.AddrFrom4([4]byte(b)).AppendTo(s.ip[:0])
+	return s.ip
+}
+
+// fields takes values from the front of some octets. Where they end early it is bad from then on and gives zeros.
+type fields struct {
+	rest []byte
+	bad  bool
+}
+
+func (f *fields) uvarint() uint64 {
+	v, n := binary.Uvarint(f.rest)
+	if n <= 0 {
+		f.rest, f.bad = nil, true
+		return 0
+	}
+	f.rest = f.rest[n:]
+	return v
+}
+
+func (f *fields) varint() int64 {
+	v, n := binary.Varint(f.rest)
+	if n <= 0 {
+		f.rest, f.bad = nil, true
+		return 0
+	}
+	f.rest = f.rest[n:]
+	return v
+}
+
+// take takes n octets; nil if there are fewer.
+func (f *fields) take(n uint64) []byte {
+	if n > uint64(len(f.rest)) {
+		f.rest, f.bad = nil, true
+		return nil
+	}
+	b := f.rest[:n:n]
+	f.rest = f.rest[n:]
+	return b
+}
+
+func (f *fields) bytes() []byte { return f.take(f.uvarint()) }
+
+// entry takes the number of an entry of a dictionary.
+func (f *fields) entry(d [][]byte) []byte {
+	code := f.uvarint()
+	if code >= uint64(len(d)) {
+		f.bad = true
+		return nil
+	}
+	return d[code]
+}

@@ -1,0 +1,188 @@
+package reduce
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// written is a record as a test wrote it, with its certificates' texts.
+type written struct {
+	Record
+	texts []string
+}
+
+// writeSegment writes n random records to each of two lanes; distinct makes every fingerprint different.
+func writeSegment(t testing.TB, r *rand.Rand, n int, distinct bool) (body []byte, lanes [2][]written) {
+	t.Helper()
+	var b bytes.Buffer
+	w := NewSegmentWriter(&b, 2)
+	for i := range 2 * n {
+		lane := r.IntN(2)
+		rec := written{Record: Record{
+			Slice: uint32(i / 100), Row: int64(i) + 1, Member: uint32(r.IntN(2)), Ordinal: uint32(len(lanes[lane]) * 2),
+			IP: []byte(fmt.Sprintf("10.0.%d.%d", r.IntN(256), r.IntN(256))), Status: []byte("success"), Port: int64(r.IntN(3) * 502),
+			Fingerprint: []byte(pick(r, "fingerprint", 50)), Labels: []byte(pick(r, "label", 3)),
+		}}
+		if distinct {
+			rec.Fingerprint = bytes.Repeat([]byte(fmt.Sprint(i)), 300)
+		}
+		if r.IntN(4) == 0 {
+			rec.IP, rec.Domain = []byte("2001:DB8::1"), []byte("example.org")
+		}
+		if r.IntN(10) > 0 {
+			rec.HasTime, rec.Time = true, 1_700_000_000_000_000+r.Int64N(1e12)
+		}
+		for range r.IntN(3) {
+			text := pick(r, "certificate", 30)
+			index, known := w.Certificate(lane, []byte(text))
+			if !known {
+				index = w.AddCertificate(lane, []byte(text), []byte("tape of "+text), []byte("labels"))
+			}
+			rec.Certificates = append(rec.Certificates, index)
+			rec.texts = append(rec.texts, text)
+		}
+		if err := w.Add(lane, &rec.Record); err != nil {
+			t.Fatal(err)
+		}
+		lanes[lane] = append(lanes[lane], rec)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes(), lanes
+}
+
+func TestSegmentRoundTrip(t *testing.T) {
+	for _, distinct := range []bool{false, true} {
+		r := rand.New(rand.NewPCG(1, 2))
+		body, lanes := writeSegment(t, r, 12_000, distinct)
+		for lane, want := range lanes {
+			compareLane(t, body, lane, want)
+		}
+	}
+}
+
+func compareLane(t *testing.T, body []byte, lane int, want []written) {
+	t.Helper()
+	s, err := OpenSegment(bytes.NewReader(body), int64(len(body)), lane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := uint32(0)
+	s.OnCertificate = func(c *SegmentCertificate) {
+		if c.Index != told {
+			t.Fatalf("certificate %d told after %d", c.Index, told)
+		}
+		told++
+		c.CertHosts = c.Index + 1
+	}
+	for i, w := range want {
+		got, err := s.Next()
+		if err != nil {
+			t.Fatalf("lane %d record %d: %v", lane, i, err)
+		}
+		for k, c := range got.Certificates {
+			if string(c.Tape) != "tape of "+w.texts[k] || string(c.Labels) != "labels" || c.CertHosts != w.Record.Certificates[k]+1 {
+				t.Fatalf("lane %d record %d: certificate %q, want %q", lane, i, c.Tape, w.texts[k])
+			}
+		}
+		if len(got.Certificates) != len(w.texts) {
+			t.Fatalf("lane %d record %d: %d certificates, want %d", lane, i, len(got.Certificates), len(w.texts))
+		}
+		w.Record.Certificates = nil
+		if diff := cmp.Diff(w.Record, got.Record, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("lane %d record %d: want - got +\n%s", lane, i, diff)
+		}
+	}
+	if _, err := s.Next(); err != io.EOF {
+		t.Errorf("lane %d goes on: %v", lane, err)
+	}
+}
+
+// readLane reads all of a lane, whatever it is.
+func readLane(body []byte, lane int) (int, error) {
+	s, err := OpenSegment(bytes.NewReader(body), int64(len(body)), lane)
+	if err != nil {
+		return 0, err
+	}
+	for n := 0; ; n++ {
+		if _, err := s.Next(); err != nil {
+			return n, err
+		}
+	}
+}
+
+// TestDamagedSegments: a flipped octet or a missing end is noticed, in the lane's own blocks or not at all.
+func TestDamagedSegments(t *testing.T) {
+	body, lanes := writeSegment(t, rand.New(rand.NewPCG(3, 4)), 300, false)
+	for at := range body {
+		damaged := slices.Clone(body)
+		damaged[at] ^= 0x41
+		n0, err0 := readLane(damaged, 0)
+		n1, err1 := readLane(damaged, 1)
+		if err0 == io.EOF && err1 == io.EOF || err0 == io.EOF && n0 != len(lanes[0]) || err1 == io.EOF && n1 != len(lanes[1]) {
+			t.Fatalf("octet %d flipped: %d records, %v; %d records, %v", at, n0, err0, n1, err1)
+		}
+		if _, err := readLane(body[:at], 0); err == io.EOF {
+			t.Fatalf("cut at %d: no error", at)
+		}
+	}
+}
+
+// FuzzSegment: no octets make the reader panic or take what is not there.
+func FuzzSegment(f *testing.F) {
+	body, _ := writeSegment(f, rand.New(rand.NewPCG(5, 6)), 30, false)
+	f.Add(body)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for lane := range 3 {
+			readLane(body, lane)
+		}
+	})
+}
+
+func BenchmarkSegment(b *testing.B) {
+	for _, distinct := range []bool{false, true} {
+		name := "repeated"
+		if distinct {
+			name = "distinct"
+		}
+		_, lanes := writeSegment(b, rand.New(rand.NewPCG(1, 2)), 20_000, distinct)
+		records := lanes[0]
+		var out bytes.Buffer
+		b.Run(name+"/write", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				out.Reset()
+				w := NewSegmentWriter(&out, 1)
+				for i := range records {
+					if err := w.Add(0, &Record{
+						Row: records[i].Row, Ordinal: records[i].Ordinal, IP: records[i].IP, Status: records[i].Status,
+						HasTime: true, Time: records[i].Time, Fingerprint: records[i].Fingerprint, Labels: records[i].Labels,
+					}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				if err := w.Close(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(records)), "ns/record")
+		})
+		b.Run(name+"/read", func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if n, err := readLane(out.Bytes(), 0); err != io.EOF || n != len(records) {
+					b.Fatal(n, err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(records)), "ns/record")
+		})
+	}
+}

@@ -1,0 +1,228 @@
+package reduce
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net/netip"
+
+	"github.com/dice-engine/dice/internal/run"
+	"github.com/dice-engine/dice/shard"
+)
+
+// Round is a step of resolving. What the first round attaches is sighted for the second.
+type Round int
+
+// The rounds.
+const (
+	Identity Round = iota // duplicates, and attached certificates
+	Reuse                 // shared certificates and keys
+	rounds
+)
+
+// Config says how sightings are collected.
+type Config struct {
+	Key        []byte // keys the hashes that stand for identities: from the plan
+	Partitions int    // at most 256
+	Budget     int    // octets of memory
+	Scratch    string // folder for the rest
+}
+
+// Layouts of sightings. A record begins with its question. In the round Identity:
+//
+//	question 1 (duplicate): hash of the identity (16), address (8)
+//	question 2 (attach):    host (17), 0, shard (4), row (8), payload      an offer
+//	                        host (17), 1, address (8)                      a record that asks
+//
+// In the round Reuse the question is the kind:
+//
+//	kind, SHA-256 (32), 0, host (17), protocol    evidence that a host holds it
+//	kind, SHA-256 (32), 1, space, address (8)     a claim: who is to be told how many do
+const (
+	askDuplicate = 1
+	askAttach    = 2
+
+	tagFirst  = 0 // offers, evidence
+	tagSecond = 1 // asking records, claims
+
+	identitySize  = 16
+	duplicateSize = 1 + identitySize + addressSize
+	offerSize     = 1 + hostSize + 1 + 4 + 8
+	askSize       = 1 + hostSize + 1 + addressSize
+	evidenceSize  = 1 + sha256.Size + 1 + hostSize + 1
+	claimSize     = 1 + sha256.Size + 1 + 1 + addressSize
+)
+
+// Sightings collects what one task saw. It is used by one goroutine.
+type Sightings struct {
+	cfg     Config
+	sorters [rounds]*run.Sorter
+	seen    map[[identitySize]byte]struct{}
+	buf     []byte // partition, then the record
+	hash    []byte
+}
+
+// NewSightings returns an empty collection.
+func NewSightings(cfg Config) *Sightings {
+	s := &Sightings{cfg: cfg, seen: map[[identitySize]byte]struct{}{}}
+	for i := range s.sorters {
+		s.sorters[i] = run.NewSorter(cfg.Budget/int(rounds), cfg.Scratch)
+	}
+	return s
+}
+
+// Close frees memory and files.
+func (s *Sightings) Close() error {
+	return errors.Join(s.sorters[Identity].Close(), s.sorters[Reuse].Close())
+}
+
+// begin starts a sighting whose key falls into a partition by its first 32 bits.
+func (s *Sightings) begin(bits uint32) []byte {
+	return append(s.buf[:0], byte(uint64(bits)*uint64(s.cfg.Partitions)>>32))
+}
+
+func (s *Sightings) add(r Round, rec []byte) error {
+	s.buf = rec
+	return s.sorters[r].Add(rec)
+}
+
+// identity hashes an identity with the job's key, so that nobody can make two of them meet.
+func (s *Sightings) identity(question byte, key []byte) (h [identitySize]byte) {
+	s.hash = append(append(append(s.hash[:0], s.cfg.Key...), question), key...)
+	sum := sha256.Sum256(s.hash)
+	copy(h[:], sum[:])
+	return h
+}
+
+// maxSeen bounds the identities that a task remembers by itself.
+const maxSeen = 1 << 18
+
+// Duplicate sights a record by the key that makes it a duplicate of others (any octets, unambiguous), or says that this
+// task saw the key before: then the record is a duplicate for certain, and is not sighted.
+func (s *Sightings) Duplicate(a Address, key []byte) (repeated bool, err error) {
+	h := s.identity(askDuplicate, key)
+	if _, repeated = s.seen[h]; repeated {
+		return true, nil
+	}
+	if len(s.seen) == maxSeen {
+		clear(s.seen)
+	}
+	s.seen[h] = struct{}{}
+	rec := append(append(s.begin(binary.BigEndian.Uint32(h[:])), askDuplicate), h[:]...)
+	return false, s.add(Identity, a.append(rec))
+}
+
+// host begins a sighting of the question attach.
+func (s *Sightings) host(addr netip.Addr) []byte {
+	var packed [hostSize]byte
+	h := s.identity(askAttach, appendHost(packed[:0], addr))
+	return appendHost(append(s.begin(binary.BigEndian.Uint32(h[:])), askAttach), addr)
+}
+
+// Ask sights a record that may be given what is known of its host.
+func (s *Sightings) Ask(addr netip.Addr, a Address) error {
+	return s.add(Identity, a.append(append(s.host(addr), tagSecond)))
+}
+
+// Offer sights what a side table's row knows of a host. Rows count by shard and row: the first one of a host is given.
+func (s *Sightings) Offer(addr netip.Addr, shard uint32, row uint64, payload []byte) error {
+	rec := append(s.host(addr), tagFirst)
+	rec = binary.BigEndian.AppendUint32(rec, shard)
+	rec = binary.BigEndian.AppendUint64(rec, row)
+	return s.add(Identity, append(rec, payload...))
+}
+
+// shared begins a sighting of a certificate or a key.
+func (s *Sightings) shared(kind Kind, sha [32]byte, tag byte) []byte {
+	rec := append(append(s.begin(binary.BigEndian.Uint32(sha[:])), byte(kind)), sha[:]...)
+	return append(rec, tag)
+}
+
+// Claim asks for a holder how many hosts share a certificate or a key.
+func (s *Sightings) Claim(kind Kind, sha [32]byte, h Holder) error {
+	space := spaceRecords
+	if h.Certificate {
+		space = spaceCertificates
+	}
+	return s.add(Reuse, h.append(append(s.shared(kind, sha, tagSecond), space)))
+}
+
+// Evidence says that a host holds a certificate or a key.
+func (s *Sightings) Evidence(kind Kind, sha [32]byte, addr netip.Addr, protocol uint8) error {
+	return s.add(Reuse, append(appendHost(s.shared(kind, sha, tagFirst), addr), protocol))
+}
+
+// Store writes all sightings, sorted, and returns where each round's partitions stand.
+func (s *Sightings) Store(w io.Writer) (extents [2][]shard.Extent, err error) {
+	out := run.NewWriter(w)
+	for round, sorter := range s.sorters {
+		if extents[round], err = s.storeRound(out, sorter); err != nil {
+			return extents, err
+		}
+	}
+	return extents, out.Close()
+}
+
+func (s *Sightings) storeRound(out *run.Writer, sorter *run.Sorter) ([]shard.Extent, error) {
+	sorted, err := sorter.Sorted()
+	if err != nil {
+		return nil, err
+	}
+	cuts := newCutter(out, s.cfg.Partitions)
+	for {
+		rec, err := sorted.Next()
+		if err == io.EOF {
+			return cuts.finish()
+		}
+		if err == nil {
+			err = cuts.append(int(rec[0]), rec[1:])
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// cutter writes records of ascending partitions, each partition so that it can be read on its own.
+type cutter struct {
+	out     *run.Writer
+	extents []shard.Extent
+	at      int // partition being written, -1 before the first
+}
+
+func newCutter(out *run.Writer, partitions int) *cutter {
+	return &cutter{out: out, extents: make([]shard.Extent, partitions), at: -1}
+}
+
+func (c *cutter) append(partition int, rec []byte) error {
+	if err := c.advance(partition); err != nil {
+		return err
+	}
+	c.extents[partition].Records++
+	return c.out.Append(rec)
+}
+
+// advance ends the partitions before the given one.
+func (c *cutter) advance(partition int) error {
+	if partition == c.at {
+		return nil
+	}
+	offset, err := c.out.Cut()
+	if err != nil {
+		return err
+	}
+	for ; c.at < partition; c.at++ {
+		if c.at >= 0 {
+			c.extents[c.at].Length = offset - c.extents[c.at].Offset
+		}
+		if c.at+1 < len(c.extents) {
+			c.extents[c.at+1].Offset = offset
+		}
+	}
+	return nil
+}
+
+func (c *cutter) finish() ([]shard.Extent, error) {
+	return c.extents, c.advance(len(c.extents))
+}
