@@ -113,7 +113,7 @@ func (c *cursor) skip(rep uint8) {
 // settled says that exactly the first rows rows have been passed, of a column without repetition.
 func (c *cursor) settled(rows int64) bool { return c.begun == rows && c.flat && c.fault == nil }
 
-// settle passes over what is left of the first rows rows. It fails where the column has gone further than that.
+// settle passes over what is left of the first rows rows, and reports a fault met on the way here.
 func (c *cursor) settle(rows int64) error {
 	for c.begun < rows && c.fault == nil {
 		c.skip(0)
@@ -122,9 +122,6 @@ func (c *cursor) settle(rows int64) error {
 		for c.next() > 0 {
 			c.advance()
 		}
-	}
-	if c.fault == nil && c.begun > rows {
-		c.fault = errors.New("column disagrees with its neighbours about where rows begin")
 	}
 	return c.fault
 }

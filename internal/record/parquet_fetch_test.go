@@ -98,8 +98,8 @@ func wideFile(t testing.TB, rows, needed, other int, options ...parquet.WriterOp
 	return writeGo(t, all, options...)
 }
 
-// chunkOctets is the size of the chunks of status, a and z in a file.
-func chunkOctets(t testing.TB, data []byte) (octets int64) {
+// wideOctets is the size of the chunks of status, a and z in a file.
+func wideOctets(t testing.TB, data []byte) (octets int64) {
 	t.Helper()
 	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
@@ -135,7 +135,7 @@ func TestParquetFetchesNeededColumnsOnly(t *testing.T) {
 	if rows != 2000 || err != io.EOF {
 		t.Fatalf("%d rows, %v", rows, err)
 	}
-	fetched, needed := int64(0), chunkOctets(t, data)
+	fetched, needed := int64(0), wideOctets(t, data)
 	for _, size := range c.sizes {
 		fetched += int64(size)
 	}

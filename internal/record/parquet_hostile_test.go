@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
@@ -209,6 +210,42 @@ func zeros(t testing.TB, size int) craftedPage {
 	p := dataPage(format.Plain, 3, out.Bytes())
 	p.header.UncompressedPageSize = int32(size)
 	return p
+}
+
+// TestParquetDamagedGroup loses one row group and reads the next.
+func TestParquetDamagedGroup(t *testing.T) {
+	data := writeGo(t, goRows("xmpp", 300, banner), parquet.MaxRowsPerRowGroup(100), parquet.Compression(&parquet.Zstd))
+	whole, _ := readParquet(t, objectOf("x", data), everything, wantOnly("xmpp"), DefaultLimits)
+	f, err := parquet.OpenFile(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := f.Metadata().RowGroups[1].Columns[0].MetaData.DataPageOffset
+	for i := range 300 {
+		data[at+int64(i)] = 0xff
+	}
+	got, counts := readParquet(t, objectOf("x", data), everything, wantOnly("xmpp"), DefaultLimits)
+	if len(got) != 201 || !strings.HasPrefix(got[100].Error, "100 rows: column ip: ") || got[100].Row != 101 {
+		t.Fatalf("%d records, %+v", len(got), got[100])
+	}
+	if diff := cmp.Diff(whole[200:], got[101:]); diff != "" {
+		t.Errorf("last row group: want - got +\n%s", diff)
+	}
+	if counts.Lines != 300 || counts.WithRecords != 200 || counts.Rejected != 100 {
+		t.Errorf("counts %+v", counts)
+	}
+}
+
+func TestStampsBefore1970(t *testing.T) {
+	for _, v := range []struct{ means, from, to int64 }{
+		{int64(meansNanos), -1, -1}, {int64(meansNanos), -1000, -1}, {int64(meansNanos), 1999, 1}, {int64(meansMillis), -1, -1000}, {int64(meansMicros), -5, -5},
+	} {
+		c := &cursor{col: &column{kind: typeInt64, means: meaning(v.means)}}
+		c.batch.numbers[0] = v.from
+		if got, ok := stamp(c); got != v.to || !ok {
+			t.Errorf("%+v: got %d, %v", v, got, ok)
+		}
+	}
 }
 
 func TestParquetHostileFooters(t *testing.T) {

@@ -54,7 +54,11 @@ func TestHybridEnds(t *testing.T) {
 			t.Errorf("%x: no error", data)
 		}
 	}
-	h := newHybrid(nil, 0)
+	h := newHybrid([]byte{3}, 1) // a group of eight values, and none of them
+	if err := readHybrid(&h, make([]uint8, 8)); err == nil {
+		t.Error("values behind the end")
+	}
+	h = newHybrid(nil, 0)
 	if err := readHybrid(&h, make([]uint8, 100)); err != nil {
 		t.Errorf("width 0: %v", err)
 	}

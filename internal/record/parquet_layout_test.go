@@ -72,7 +72,15 @@ type pairsRow struct {
 		Inner  *struct{ A int64 }  `parquet:"inner,optional"`
 		Many   []struct{ A int64 } `parquet:"many,list"`
 		Odd    int64               `parquet:"odd"`
+		Bare   []string            `parquet:"bare"`
+		Deep   []pairsDeep         `parquet:"deep,list"`
 	} `parquet:"result"`
+}
+
+type pairsDeep struct {
+	New   []string `parquet:"new,list"`
+	Old   []string `parquet:"old,list"`
+	After string   `parquet:"after"`
 }
 
 type pairsShape struct {
@@ -90,8 +98,13 @@ type pairsShape struct {
 	Many []*struct {
 		Gone string `tape:"gone"`
 	} `tape:"many"`
-	Odd  string `tape:"odd,lenient"`
-	Case string `tape:"Odd"`
+	Odd  string    `tape:"odd,lenient"`
+	Case string    `tape:"Odd"`
+	Bare *[]string `tape:"bare"`
+	Deep []struct {
+		Texts []string `tape:"new|old"`
+		After string   `tape:"after"`
+	} `tape:"deep"`
 }
 
 func TestParquetOddColumns(t *testing.T) {
@@ -108,12 +121,15 @@ func TestParquetOddColumns(t *testing.T) {
 	}{"k", []string{"v"}})
 	r.First, r.Wide, r.Narrow, r.Single, r.Fixed, r.Any, r.Flag = &first, 1<<63, 255, 1.5, [3]byte{'a', 'b', 'c'}, 2.5, true
 	r.Inner, r.Many = &struct{ A int64 }{1}, make([]struct{ A int64 }, 2)
+	r.Deep = []pairsDeep{{[]string{"a", "b", "c"}, []string{"d", "e", "f"}, "x"}, {nil, []string{"g", "h"}, "y"}}
+	r.Bare = []string{"p", "q"}
 	shape := tape.Of[pairsShape]()
 	wants := []Want{{"p", shape}}
 	got, _ := readParquet(t, objectOf("x", writeGo(t, rows[:])), everything, wants, DefaultLimits)
 	for i, text := range []string{
-		`{"topics":{"k":["v"]},"first":"","narrow":255,"single":1.5,"fixed":"abc","any":2.5,"flag":true,"inner":{},"many":[{},{}]}`,
-		`{"topics":{},"second":"second","fixed":"\u0000\u0000\u0000","wide":0,"any":0,"flag":false,"many":[]}`,
+		`{"topics":{"k":["v"]},"first":"","narrow":255,"single":1.5,"fixed":"abc","any":2.5,"flag":true,"inner":{},"many":[{},{}],"bare":["p","q"],
+			"deep":[{"new":["a","b","c"],"after":"x"},{"new":[],"after":"y"}]}`,
+		`{"topics":{},"second":"second","fixed":"\u0000\u0000\u0000","wide":0,"any":0,"flag":false,"many":[],"bare":[],"deep":[]}`,
 	} {
 		want, _, err := tapetest.FromJSON(shape, []byte(text))
 		if err != nil {

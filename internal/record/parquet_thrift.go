@@ -115,16 +115,12 @@ func (c *compact) list(kind, want byte, each func()) bool {
 	return true
 }
 
-// listHead refuses a list that claims more elements than there are octets left.
+// listHead reads the number of elements, which the input may not hold, and their kind.
 func (c *compact) listHead() (n uint64, elem byte) {
 	head := c.octet()
 	n = uint64(head >> 4)
 	if n == 15 {
 		n = c.uvarint()
-	}
-	if n > uint64(len(c.data)-c.at) {
-		c.fail(io.ErrUnexpectedEOF)
-		return 0, 0
 	}
 	return n, head & 15
 }
@@ -194,9 +190,6 @@ func (c *compact) skipMap(depth int) {
 	n := c.uvarint()
 	if n == 0 {
 		return
-	}
-	if n > uint64(len(c.data)-c.at) {
-		c.fail(io.ErrUnexpectedEOF)
 	}
 	kinds := c.octet()
 	for ; n > 0 && c.err == nil; n-- {
