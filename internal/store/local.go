@@ -55,8 +55,8 @@ func (b *localBucket) open(create bool) (*os.Root, error) {
 
 // Exists returns ErrNoBucket where the folder is not there.
 func (b *localBucket) Exists(context.Context) error {
-	_, err := b.open(false)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+	fi, err := os.Stat(b.dir)
+	if err == nil && !fi.IsDir() || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return fmt.Errorf("open folder %s: %w", b.loc.Path, ErrNoBucket)
 	}
 	return b.fail("open folder", "", err)

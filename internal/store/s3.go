@@ -17,7 +17,7 @@ import (
 
 const (
 	requestTimeout    = 30 * time.Second // for a request's answer to begin and a small body to pass
-	slowestRate       = 256 << 10        // octets per second that a body must at least pass with
+	slowestRate       = 64 << 10         // octets per second that a body must at least pass with
 	credentialTimeout = 20 * time.Second
 	defaultRegion     = "us-east-1" // what services other than AWS expect
 )
@@ -55,7 +55,7 @@ func newS3(ctx context.Context, loc Location, cfg Config, r *retrier) (*s3Bucket
 func loadAWS(ctx context.Context, loc Location, cfg Config, connections int) (aws.Config, error) {
 	transport := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*connections, connections
-		t.ResponseHeaderTimeout = requestTimeout
+		t.ResponseHeaderTimeout = 2 * requestTimeout
 	})
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(transport),

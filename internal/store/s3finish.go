@@ -33,7 +33,7 @@ func (w *s3Writer) finish() (info Info, err error) {
 // complete makes the object visible if its key is free. A conflict (409) is repeated like any passing failure: when it
 // is over, the answer is success or ErrExists. Should S3 have dropped the upload meanwhile, the answer is errNoUpload.
 func (w *s3Writer) complete(ctx context.Context) (Info, error) {
-	ctx, cancel := timed(ctx, w.size/16) // the service may have to put the parts together
+	ctx, cancel := timed(ctx, 16<<20) // the service may have to put the parts together
 	defer cancel()
 	out, err := w.b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &w.b.loc.Bucket, Key: w.b.key(w.key), UploadId: &w.upload, IfNoneMatch: aws.String("*"),

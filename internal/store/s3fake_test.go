@@ -1,0 +1,180 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dice-engine/dice/internal/servertest"
+	"github.com/dice-engine/dice/internal/store"
+)
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	check(t, os.WriteFile(path, []byte(text), 0o600))
+}
+
+// answer is what a scripted S3 says to one request.
+type answer struct {
+	to     string // beginning of "METHOD /bucket/key?query" that is expected
+	status int
+	header map[string]string
+	body   string
+	cut    bool // drop the connection after the body
+}
+
+func s3Error(to string, status int, code string) answer {
+	return answer{to: to, status: status, body: "<Error><Code>" + code + "</Code><Message>says the fake</Message></Error>"}
+}
+
+// script serves answers in turn and returns a bucket at it.
+func script(t *testing.T, answers ...answer) store.Bucket {
+	t.Helper()
+	var mu sync.Mutex
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		_, _ = io.Copy(io.Discard, r.Body)
+		got := r.Method + " " + r.URL.RequestURI()
+		if len(answers) == 0 || !strings.HasPrefix(got, answers[0].to) {
+			t.Errorf("request %s, expected %+v", got, answers)
+			w.WriteHeader(http.StatusTeapot)
+			return
+		}
+		a := answers[0]
+		answers = answers[1:]
+		for k, v := range a.header {
+			w.Header().Set(k, v)
+		}
+		w.WriteHeader(a.status)
+		_, _ = io.WriteString(w, a.body)
+		if a.cut {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	t.Cleanup(func() {
+		srv.Close()
+		if len(answers) > 0 {
+			t.Errorf("never asked: %+v", answers)
+		}
+	})
+	servertest.SetEnv(t, []string{"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=us-east-1"})
+	return dial(t, "s3://b?endpoint="+srv.URL, store.Config{Policy: store.Policy{Base: time.Millisecond, Budget: 5 * time.Second}})
+}
+
+func ranged(from, to int, etag, body string) answer {
+	return answer{to: "GET /b/k", status: 206, body: body, header: map[string]string{
+		"Content-Range": fmt.Sprintf("bytes %d-%d/100", from, to), "ETag": etag,
+		"Content-Length": fmt.Sprint(to - from + 1),
+	}}
+}
+
+func TestS3Conflicts(t *testing.T) {
+	b := script(t,
+		s3Error("PUT /b/k", 409, "ConditionalRequestConflict"), s3Error("PUT /b/k", 503, "SlowDown"),
+		s3Error("PUT /b/k", 500, "InternalError"), s3Error("PUT /b/k", 412, "PreconditionFailed"))
+	if err := b.Create(t.Context(), "k", nil); !errors.Is(err, store.ErrExists) {
+		t.Errorf("got %v, want ErrExists: a conflict is no answer", err)
+	}
+	b = script(t, s3Error("PUT /b/k", 409, "ConditionalRequestConflict"), answer{to: "PUT /b/k", status: 200})
+	check(t, b.Create(t.Context(), "k", nil))
+}
+
+func TestS3BodyCutShort(t *testing.T) {
+	cut := ranged(5, 14, `"e"`, "0123")
+	cut.cut = true
+	b := script(t, cut, cut, ranged(5, 14, `"e"`, "0123456789"))
+	p := make([]byte, 10)
+	check(t, b.ReadAt(t.Context(), "k", `"e"`, p, 5))
+	if string(p) != "0123456789" {
+		t.Errorf("got %q", p)
+	}
+}
+
+func TestS3AnswersThatMislead(t *testing.T) {
+	whole := answer{to: "GET /b/k", status: 200, body: "0123456789", header: map[string]string{"ETag": `"e"`}}
+	p := make([]byte, 10)
+	if err := script(t, whole).ReadAt(t.Context(), "k", `"e"`, p, 0); err == nil {
+		t.Error("Range ignored: got no error")
+	}
+	err := script(t, ranged(0, 9, `"other"`, "0123456789")).ReadAt(t.Context(), "k", `"e"`, p, 0)
+	if !errors.Is(err, store.ErrChanged) {
+		t.Errorf("If-Match ignored: got %v, want ErrChanged", err)
+	}
+	err = script(t, s3Error("GET /b/k", 416, "InvalidRange")).ReadAt(t.Context(), "k", `"e"`, p, 0)
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("range beyond the end: got %v, want io.ErrUnexpectedEOF", err)
+	}
+	for _, a := range []answer{
+		s3Error("GET /b/k", 501, "NotImplemented"), s3Error("GET /b/k", 301, "PermanentRedirect"),
+		s3Error("GET /b/k", 400, "InvalidArgument"), s3Error("GET /b/k", 403, "InvalidObjectState"),
+	} {
+		if err := script(t, a).ReadAt(t.Context(), "k", "", p, 0); err == nil || !strings.Contains(err.Error(), "s3://b/k") {
+			t.Errorf("%+v: got %v, want an error at once that names the object", a, err)
+		}
+	}
+}
+
+func listing(more bool, keys ...string) answer {
+	var s strings.Builder
+	s.WriteString("<ListBucketResult>")
+	for _, k := range keys {
+		fmt.Fprintf(&s, "<Contents><Key>%s</Key><Size>1</Size><ETag>e</ETag></Contents>", k)
+	}
+	if more {
+		s.WriteString("<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>")
+	}
+	return answer{to: "GET /b?", status: 200, body: s.String() + "</ListBucketResult>"}
+}
+
+func TestS3ListBreaks(t *testing.T) {
+	resumed := listing(false, "c", "d")
+	resumed.to = "GET /b?encoding-type=url&list-type=2&prefix=&start-after=b"
+	b := script(t, listing(true, "a", "b"), s3Error("GET /b?", 500, "InternalError"), resumed)
+	if got := names(t, b, ""); strings.Join(got, "") != "abcd" {
+		t.Errorf("got %q, want a, b, c, d", got)
+	}
+	err := script(t, listing(false, "b", "a")).List(t.Context(), "", func(store.Info) error { return nil })
+	if err == nil || !strings.Contains(err.Error(), "out of order") {
+		t.Errorf("unsorted: got %v", err)
+	}
+}
+
+// TestS3LostCompletion loses the answer to a completion that succeeded.
+func TestS3LostCompletion(t *testing.T) {
+	begin := answer{to: "POST /b/k?uploads", status: 200,
+		body: "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"}
+	part := answer{to: "PUT /b/k?partNumber=", status: 200, header: map[string]string{"ETag": `"p"`}}
+	complete := "POST /b/k?uploadId=u"
+	lost := answer{to: complete, status: 200, body: "<CompleteMultipart", cut: true}
+	tests := []struct {
+		name   string
+		after  []answer
+		exists bool
+	}{
+		{"412", []answer{s3Error(complete, 412, "PreconditionFailed"), {to: "DELETE /b/k?uploadId=u", status: 404}}, true},
+		{"upload gone, object there", []answer{s3Error(complete, 404, "NoSuchUpload"), {to: "HEAD /b/k", status: 200},
+			{to: "DELETE /b/k?uploadId=u", status: 404}}, true},
+		{"upload gone, no object", []answer{s3Error(complete, 404, "NoSuchUpload"), {to: "HEAD /b/k", status: 404},
+			{to: "DELETE /b/k?uploadId=u", status: 404}}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			b := script(t, append([]answer{begin, part, part, lost}, tt.after...)...)
+			w, err := b.NewWriter(t.Context(), "k")
+			check(t, err)
+			_, err = w.Write(make([]byte, 9<<20))
+			check(t, err)
+			if _, err = w.Commit(); err == nil || errors.Is(err, store.ErrExists) != tt.exists {
+				t.Errorf("got %v, want ErrExists: %v", err, tt.exists)
+			}
+		})
+	}
+}
