@@ -52,7 +52,14 @@ func craft(t testing.TB, rows int64, columns ...crafted) []byte {
 	root := format.SchemaElement{Name: "root", NumChildren: thrift.New(int32(len(columns)))}
 	meta := format.FileMetaData{Version: 1, NumRows: rows, Schema: []format.SchemaElement{root}}
 	group := format.RowGroup{NumRows: rows}
-	for _, c := range columns {
+	for i, c := range columns {
+		if groupOf, leaf, nested := strings.Cut(c.name, "/"); nested { // of two columns
+			if i == 0 || !strings.HasPrefix(columns[i-1].name, groupOf+"/") {
+				meta.Schema[0].NumChildren.V--
+				meta.Schema = append(meta.Schema, format.SchemaElement{Name: groupOf, RepetitionType: thrift.New(format.Repeated), NumChildren: thrift.New(int32(2))})
+			}
+			c.name = leaf
+		}
 		meta.Schema = append(meta.Schema, format.SchemaElement{Name: c.name, Type: thrift.New(c.typ), RepetitionType: thrift.New(c.repetition)})
 		start := int64(len(out))
 		for _, p := range c.pages {
@@ -210,6 +217,29 @@ func zeros(t testing.TB, size int) craftedPage {
 	p := dataPage(format.Plain, 3, out.Bytes())
 	p.header.UncompressedPageSize = int32(size)
 	return p
+}
+
+// TestParquetColumnsDisagree reads a map of which the keys have two entries in the first row and the values in the second.
+func TestParquetColumnsDisagree(t *testing.T) {
+	nested := func(name string, reps ...byte) crafted {
+		body := []byte{2, 0, 0, 0, 3, reps[0] | reps[1]<<1 | reps[2]<<2 | reps[3]<<3}
+		body = append(body, 2, 0, 0, 0, 8, 1) // four entries, all of them there
+		return crafted{name: name, typ: format.ByteArray, values: 4, pages: []craftedPage{
+			dataPage(format.Plain, 4, append(body, plainStrings("a", "b", "c", "d")...))}}
+	}
+	shape := tape.Of[struct {
+		Map tape.Pairs[string] `tape:"m"`
+	}]()
+	data := craft(t, 3, nested("m/key", 0, 1, 0, 0), nested("m/value", 0, 0, 1, 0))
+	r, err := openParquetTable(context.Background(), objectOf("x", data), everything, shape, DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := drain(t, r, []Want{{}})
+	const disagree = "0 rows: columns disagree about the elements of a list"
+	if len(all) != 3 || all[0].Error != disagree || all[1].Error != disagree || all[2].Result != "010101016401640000" {
+		t.Errorf("got %+v", all)
+	}
 }
 
 // TestParquetDamagedGroup loses one row group and reads the next.

@@ -301,3 +301,27 @@ func TestParquetRawLayout(t *testing.T) {
 		t.Errorf("counts %+v", counts)
 	}
 }
+
+func TestParquetRepeatedKeys(t *testing.T) {
+	type pair struct {
+		Key   string `parquet:"key"`
+		Value string `parquet:"value"`
+	}
+	type row struct {
+		Pairs []pair `parquet:"pairs,list"`
+	}
+	shape := tape.Of[struct {
+		Pairs tape.Pairs[string] `tape:"pairs,pairs"`
+	}]()
+	data := writeGo(t, []row{
+		{[]pair{{"b", ""}, {"a", ""}, {"b", ""}}}, {[]pair{{"a", ""}, {"a", ""}}}, {[]pair{{"b", ""}, {"a", ""}}},
+	})
+	r, err := openParquetTable(t.Context(), objectOf("x", data), everything, shape, DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := drain(t, r, []Want{{}})
+	if len(all) != 3 || all[0].Error != `0 rows: key "b" of a map is repeated` || all[1].Error != `0 rows: key "a" of a map is repeated` || all[2].Error != "" {
+		t.Errorf("got %+v", all)
+	}
+}
