@@ -320,3 +320,25 @@ func (p *jsonParser) timestamp(r *response) error {
 	r.time, r.hasTime = parseTime(raw)
 	return nil
 }
+
+// parseTableLine reads a line that is a struct of the first want's shape; it becomes the only response.
+func (p *jsonParser) parseTableLine(text []byte) error {
+	if err := p.reset(text); err != nil {
+		return err
+	}
+	if p.peek() != '{' {
+		return p.broken("line is not an object")
+	}
+	p.responses = append(p.responses, response{})
+	r, start := &p.responses[0], p.mark()
+	if err := r.reject(p.result(r)); err != nil {
+		return err
+	}
+	if r.err != nil {
+		p.back(start)
+		if err := p.skip(); err != nil {
+			return err
+		}
+	}
+	return p.end()
+}
