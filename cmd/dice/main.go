@@ -53,6 +53,7 @@ func commands() []*cli.Command {
 	list := []*cli.Command{
 		exportCommand(),
 		generateCommand(),
+		ingestCommand(),
 		signaturesCommand(),
 		summaryCommand(),
 		versionCommand(),
