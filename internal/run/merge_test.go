@@ -24,6 +24,10 @@ func (g *gate) open(r io.Reader) io.ReadCloser {
 	return gated{r, g}
 }
 
+func (g *gate) opener(data []byte) opener {
+	return func() (io.ReadCloser, error) { return g.open(bytes.NewReader(data)), nil }
+}
+
 type gated struct {
 	io.Reader
 	gate *gate
@@ -75,7 +79,7 @@ func mergeAll(t *testing.T, runs [][][]byte, budget int) [][]byte {
 	gate := &gate{}
 	inputs := make([]opener, len(runs))
 	for i := range inputs {
-		inputs[i] = func() (io.ReadCloser, error) { return gate.open(bytes.NewReader(data[i])), nil }
+		inputs[i] = gate.opener(data[i])
 	}
 	it, err := Merge(inputs, budget, t.TempDir())
 	if err != nil {
@@ -107,7 +111,7 @@ func TestMergeFails(t *testing.T) {
 			gate := &gate{}
 			inputs := make([]opener, n)
 			for i := range inputs {
-				inputs[i] = func() (io.ReadCloser, error) { return gate.open(bytes.NewReader(good)), nil }
+				inputs[i] = gate.opener(good)
 			}
 			inputs[n/2] = open
 			if err := mergeError(inputs, t.TempDir()); !errors.Is(err, boom) {

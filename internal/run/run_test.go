@@ -73,10 +73,12 @@ func sameRecords(t testing.TB, got, want [][]byte) {
 	}
 }
 
-func encode(t testing.TB, recs [][]byte) []byte {
+func encode(t testing.TB, recs [][]byte) []byte { return encodeBlocks(t, recs, 1<<10) }
+
+func encodeBlocks(t testing.TB, recs [][]byte, block int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w := newWriter(&b, NewCodec(), 1<<10)
+	w := newWriter(&b, NewCodec(), block)
 	for _, rec := range recs {
 		if err := w.Append(rec); err != nil {
 			t.Fatal(err)
