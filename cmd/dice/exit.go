@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/dice-engine/dice/coordinator"
 )
 
 // What the process exits with.
@@ -36,6 +38,8 @@ func exits() []struct {
 	}{
 		{errRejects, exitRejects},
 		{errUsage, exitUsage},
+		{coordinator.ErrNoInput, exitUsage},
+		{coordinator.ErrTaken, exitUsage},
 	}
 }
 

@@ -51,6 +51,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 // commands lists all commands.
 func commands() []*cli.Command {
 	list := []*cli.Command{
+		classifyCommand(),
 		exportCommand(),
 		generateCommand(),
 		ingestCommand(),

@@ -95,7 +95,7 @@ func (r *parquetReader) bindData(data *column) error {
 		if err != nil {
 			return err
 		}
-		s.constant = child.name
+		s.constant, s.nobody = child.name, child.name == nobody
 		s.groupDef = child.def
 		s.required = child.def == 0 || child.repetition == repRequired
 		if leaves := r.binder.witness(child); child.def > 0 && len(leaves) > 0 {

@@ -11,6 +11,7 @@ import (
 // source is one record that each row may hold: the row itself in the notebook's layout, data.<name> in the raw one.
 type source struct {
 	constant string // protocol where the column says nothing: of the path, or the name
+	nobody   bool   // its records are nobody's
 	group    *cursor
 	groupDef uint8 // level at which the record is there; group is nil where it always is
 	required bool  // the group cannot be null, so a record without protocol and status is none
@@ -163,6 +164,9 @@ func (s *source) readResult(r *parquetReader, row *Row) error {
 
 // want tells the protocol. Scans name few, and mostly the same one as before.
 func (s *source) want(r *parquetReader) int {
+	if s.nobody {
+		return Other
+	}
 	name := []byte(nil)
 	if s.protocol != nil && s.protocol.present() {
 		name = s.protocol.bytes()

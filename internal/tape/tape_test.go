@@ -138,3 +138,28 @@ func TestBrokenDeclarationsPanic(t *testing.T) {
 		})
 	}
 }
+
+func TestRenumber(t *testing.T) {
+	type endpoint struct {
+		Name string `tape:"name"`
+		Cert Cert   `tape:"cert"`
+	}
+	type server struct {
+		Chain     *CertChain       `tape:"chain"`
+		Endpoints []*endpoint      `tape:"endpoints"`
+		ByName    Pairs[*endpoint] `tape:"by_name"`
+		Size      float64          `tape:"size"`
+	}
+	shape := Of[server]()
+	v := server{
+		Chain: ptr(CertChain(0)), Endpoints: []*endpoint{{"a", 1}, nil, {"b", 2}, {"c", 0}}, ByName: Pairs[*endpoint]{{"k", &endpoint{"d", 3}}, {"l", nil}}, Size: 2,
+	}
+	var got server
+	Decode(shape, Renumber(shape, nil, Append(shape, nil, &v), []int64{1, 1, 2}), &got)
+	want := server{
+		Chain: ptr(CertChain(0)), Endpoints: []*endpoint{{"a", 1}, nil, {"b", 1}, {"c", 0}}, ByName: Pairs[*endpoint]{{"k", &endpoint{"d", 2}}, {"l", nil}}, Size: 2,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want - got +\n%s", diff)
+	}
+}

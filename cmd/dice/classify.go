@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/protocols"
+	"github.com/dice-engine/dice/shard"
+)
+
+// classifyCommand is the main job.
+func classifyCommand() *cli.Command {
+	return &cli.Command{
+		Name:  "classify",
+		Usage: "identify and label the devices of a scan",
+		Description: `Reads scan records, identifies the device behind each, labels its security issues, finds
+certificates and keys that many hosts share, and writes labelled Parquet partitions.
+The same command continues a job that was interrupted, and reports one that is finished.
+
+Examples:
+   dice classify --signatures '*' -s zgrab2 -f 'scan/zgrab2_*' -o out
+   dice classify --signatures 'mqtt,opc*' -f 's3://scans/2026-11/**' -o s3://results/2026-11
+   dice classify -f 'scan/*.jsonl.zst' --certificates scan/certificates.parquet --mode all -o out
+   dice classify -f 's3://scans/**?endpoint=http://127.0.0.1:9000' -o out
+
+` + exitHelp(),
+		Flags:  slices.Concat(jobFlags(), runFlags()),
+		Action: classify,
+	}
+}
+
+// jobFlags are the options that the result depends on.
+func jobFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "signatures", Value: "*", EnvVars: []string{"DICE_SIGNATURES"},
+			Usage: "protocols to look for: names and wildcards, separated by commas (see dice signatures)"},
+		&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Value: "zgrab2", EnvVars: []string{"DICE_SOURCE"},
+			Usage: "scanner whose records are read: zgrab2"},
+		&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"}, Required: true,
+			Usage: "scan files: Parquet, or JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
+		&cli.StringSliceFlag{Name: "certificates", EnvVars: []string{"DICE_CERTIFICATES"},
+			Usage: "side tables with columns or members ip and certificate, for records without one (XMPP); may be repeated"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Required: true,
+			Usage: "where the result goes: an empty folder or s3://bucket/prefix"},
+		&cli.StringFlag{Name: "mode", Value: string(shard.Labelled), EnvVars: []string{"DICE_MODE"},
+			Usage: "records that come out: labelled (those with a label) or all (all that were looked at)"},
+		&cli.StringFlag{Name: "dedupe", Value: "ip,status", EnvVars: []string{"DICE_DEDUPE"},
+			Usage: "what makes two records of a protocol duplicates: ip,status or ip,port,status or none"},
+		&cli.IntFlag{Name: "reuse-hosts", Value: 2, EnvVars: []string{"DICE_REUSE_HOSTS"},
+			Usage: "number of addresses from which on a shared certificate or key is labelled"},
+		&cli.StringFlag{Name: "exclude", EnvVars: []string{"DICE_EXCLUDE"},
+			Usage: "file of networks to leave out, one CIDR or address a line"},
+		&cli.StringFlag{Name: "shard-size", Value: "64MiB", EnvVars: []string{"DICE_SHARD_SIZE"},
+			Usage: "octets of input that one task reads"},
+		&cli.Int64Flag{Name: "partition-rows", Value: 4_000_000, EnvVars: []string{"DICE_PARTITION_ROWS"},
+			Usage: "rows after which a new output file is begun"},
+	}
+}
+
+// commandOf makes the command of the job's flags.
+func commandOf(c *cli.Context) (shard.Command, error) {
+	options, err := optionsOf(c)
+	if err != nil {
+		return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	command := shard.Command{Files: c.StringSlice("file"), Certificates: c.StringSlice("certificates"), Options: options}
+	for _, pattern := range slices.Concat(command.Files, command.Certificates, []string{c.String("output")}) {
+		if _, err := store.Parse(pattern); err != nil {
+			return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
+		}
+	}
+	return command, nil
+}
+
+func optionsOf(c *cli.Context) (shard.Options, error) {
+	var faults []error
+	check := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	o := shard.Options{
+		Source: c.String("source"), Mode: shard.Mode(c.String("mode")), ReuseHosts: c.Int("reuse-hosts"),
+		PartitionRows: c.Int64("partition-rows"), Limits: shard.DefaultLimits, ResultVersion: shard.ResultVersion,
+	}
+	var err error
+	o.Signatures, err = signatureNames(c.String("signatures"))
+	check(err)
+	o.Dedupe, err = dedupeMembers(c.String("dedupe"))
+	check(err)
+	o.ShardBytes, err = parseSize(c.String("shard-size"))
+	check(err)
+	o.Exclude, err = readNetworks(c.String("exclude"))
+	check(err)
+	check(o.Validate())
+	return o, errors.Join(faults...)
+}
+
+func signatureNames(patterns string) ([]string, error) {
+	matched, err := protocols.Match(patterns)
+	var names []string
+	for _, p := range matched {
+		names = append(names, p.Name)
+	}
+	return names, err
+}
+
+func dedupeMembers(list string) ([]string, error) {
+	switch list {
+	case "none":
+		return nil, nil
+	case "ip,status", "ip,port,status":
+		return strings.Split(list, ","), nil
+	}
+	return nil, fmt.Errorf("--dedupe %q: want ip,status or ip,port,status or none", list)
+}
+
+// readNetworks reads a file of networks; empty lines and what follows a # count for nothing.
+func readNetworks(file string) ([]string, error) {
+	if file == "" {
+		return nil, nil
+	}
+	body, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read excluded networks: %w", err)
+	}
+	var networks []string
+	for i, line := range strings.Split(string(body), "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		network, err := parseNetwork(line)
+		if err != nil {
+			return nil, fmt.Errorf("read excluded networks: %s line %d: %w", file, i+1, err)
+		}
+		networks = append(networks, network.String())
+	}
+	slices.Sort(networks)
+	return slices.Compact(networks), nil
+}
+
+func parseNetwork(s string) (netip.Prefix, error) {
+	if addr, err := netip.ParseAddr(s); err == nil {
+		return addr.Prefix(addr.BitLen())
+	}
+	network, err := netip.ParsePrefix(s)
+	return network.Masked(), err
+}

@@ -1,0 +1,101 @@
+package coordinator
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/shard"
+)
+
+// ErrTaken: the output holds something else. Choose an empty output, or the command that it belongs to.
+var ErrTaken = errors.New("output is not empty and not this job's")
+
+// digest identifies a command.
+func digest(c shard.Command) (string, error) {
+	body, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+// maxState bounds the small objects that a coordinator reads whole.
+const maxState = 1 << 30
+
+// readJSON reads an object into v. It returns store.ErrNotFound when there is none.
+func readJSON(ctx context.Context, b store.Bucket, key string, v any) error {
+	body, err := b.Get(ctx, key, maxState)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	return nil
+}
+
+// createJSON makes an object of v.
+func createJSON(ctx context.Context, b store.Bucket, key string, v any) error {
+	body, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err
+	}
+	return b.Create(ctx, key, append(body, '\n'))
+}
+
+// published returns the manifest of a finished job, or nil.
+func published(ctx context.Context, out store.Bucket, digest string) (*shard.Manifest, error) {
+	m := &shard.Manifest{}
+	err := readJSON(ctx, out, shard.ManifestKey, m)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	case m.Digest != digest:
+		return nil, fmt.Errorf("%w: %s has the result of another command", ErrTaken, out.URL())
+	}
+	return m, nil
+}
+
+// claim makes the output this job's, or finds whose it is. It returns the name of the job to go on with.
+func claim(ctx context.Context, out store.Bucket, digest, job string) (string, error) {
+	there := &shard.Claim{}
+	err := readJSON(ctx, out, shard.ClaimKey, there)
+	if errors.Is(err, store.ErrNotFound) {
+		if err := checkEmpty(ctx, out); err != nil {
+			return "", err
+		}
+		err = createJSON(ctx, out, shard.ClaimKey, shard.Claim{Job: job, Digest: digest})
+		if err == nil {
+			return job, nil
+		}
+		if errors.Is(err, store.ErrExists) {
+			err = readJSON(ctx, out, shard.ClaimKey, there)
+		}
+	}
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("claim output %s: %w", out.URL(), err)
+	case there.Digest != digest:
+		return "", fmt.Errorf("%w: %s belongs to job %s of another command", ErrTaken, out.URL(), there.Job)
+	}
+	return there.Job, nil
+}
+
+// checkEmpty refuses an output that holds anything but work files.
+func checkEmpty(ctx context.Context, out store.Bucket) error {
+	return out.List(ctx, "", func(i store.Info) error {
+		if strings.HasPrefix(i.Key, shard.WorkPrefix) {
+			return nil
+		}
+		return fmt.Errorf("%w: %s holds %s", ErrTaken, out.URL(), i.Key)
+	})
+}

@@ -1,0 +1,107 @@
+package coordinator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/shard"
+)
+
+// ErrNoInput: a pattern matches no object.
+var ErrNoInput = errors.New("no input")
+
+// place is where the objects of a pattern are looked for.
+type place struct {
+	dial  string // for a worker: s3://bucket/base?…, or an absolute path
+	shown string // what stands before a key in an object's URL
+	rest  string // the pattern below it
+}
+
+// splitInput divides a pattern into a place and what to look for there.
+func splitInput(pattern string) (place, error) {
+	loc, err := store.Parse(pattern)
+	if err != nil {
+		return place{}, err
+	}
+	base, rest := shard.SplitPattern(filepath.ToSlash(loc.Path))
+	if rest == "" || rest == "." {
+		rest = "**"
+	}
+	shown := base
+	if loc.Scheme == store.SchemeS3 {
+		shown = store.SchemeS3 + "://" + path.Join(loc.Bucket, base)
+	} else if base, err = filepath.Abs(base); err != nil {
+		return place{}, err
+	}
+	if shown != "" && !strings.HasSuffix(shown, "/") {
+		shown += "/"
+	}
+	loc.Path = base
+	return place{dial: loc.String(), shown: shown, rest: rest}, nil
+}
+
+// literal returns the beginning of a pattern that holds no wildcard: what every key that matches begins with.
+func literal(rest string) string {
+	if at := strings.IndexAny(rest, `*?[{\`); at >= 0 {
+		return rest[:at]
+	}
+	return rest
+}
+
+// listInputs lists the objects that the patterns choose, in order, leaving out what lies in the output.
+func (c *Coordinator) listInputs(ctx context.Context, patterns []string) ([]shard.Input, error) {
+	var all []shard.Input
+	for _, pattern := range patterns {
+		found, err := c.listPattern(ctx, pattern)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", pattern, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%w: nothing matches %s", ErrNoInput, pattern)
+		}
+		all = append(all, found...)
+	}
+	return shard.Order(all), nil
+}
+
+func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.Input, error) {
+	at, err := splitInput(pattern)
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := c.deps.Open(ctx, at.dial)
+	if err != nil {
+		return nil, err
+	}
+	var found []shard.Input
+	err = bucket.List(ctx, literal(at.rest), func(i store.Info) error {
+		ok, err := shard.Match(at.rest, i.Key)
+		if err == nil && ok && !c.inOutput(at, i.Key) {
+			found = append(found, shard.Input{
+				URL: at.shown + i.Key, Place: at.dial, Key: i.Key, Size: i.Size, ETag: i.ETag,
+			})
+		}
+		return err
+	})
+	if err == nil && len(found) == 0 {
+		err = store.Exists(ctx, bucket)
+	}
+	return found, err
+}
+
+// inOutput says whether an object lies in the job's own output.
+func (c *Coordinator) inOutput(at place, key string) bool {
+	object, _, _ := strings.Cut(at.dial, "?")
+	output, _, _ := strings.Cut(c.cfg.Output, "?")
+	if !strings.HasPrefix(output, "s3://") {
+		if abs, err := filepath.Abs(output); err == nil {
+			output = abs
+		}
+	}
+	return strings.HasPrefix(strings.TrimSuffix(object, "/")+"/"+key, strings.TrimSuffix(output, "/")+"/")
+}

@@ -1,0 +1,31 @@
+package worker
+
+import (
+	"slices"
+	"strings"
+)
+
+// Label sets travel as their labels, sorted, joined by line feeds.
+
+// joinLabels makes a label set of labels in any order, repeated or not.
+func joinLabels(labels ...string) string {
+	switch len(labels) {
+	case 0:
+		return ""
+	case 1:
+		return labels[0]
+	}
+	sorted := slices.Clone(labels)
+	slices.Sort(sorted)
+	return strings.Join(slices.Compact(sorted), "\n")
+}
+
+// splitLabels appends the labels of a set to dst.
+func splitLabels(dst []string, set string) []string {
+	for set != "" {
+		label, rest, _ := strings.Cut(set, "\n")
+		dst = append(dst, label)
+		set = rest
+	}
+	return dst
+}

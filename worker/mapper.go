@@ -1,0 +1,415 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"slices"
+
+	"github.com/dice-engine/dice/internal/record"
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/reduce"
+	"github.com/dice-engine/dice/shard"
+)
+
+// memoBytes bounds what a slot remembers of one protocol's records, and of its certificates, per generation.
+const memoBytes = 4 << 20
+
+// answer is what a signature said of a record.
+type answer struct {
+	kept        bool
+	fingerprint []byte
+	labels      string
+}
+
+// memos are what a slot keeps from task to task: answers by protocol.
+type memos struct {
+	job          *job
+	answers      []*memo[answer]
+	certificates []*memo[*certificate]
+}
+
+// forJob returns the memos, emptied when they were another job's.
+func (m *memos) forJob(j *job) *memos {
+	if m.job == j {
+		return m
+	}
+	*m = memos{job: j}
+	for range j.protocols {
+		m.answers = append(m.answers, newMemo[answer](memoBytes))
+		m.certificates = append(m.certificates, newMemo[*certificate](memoBytes))
+	}
+	return m
+}
+
+// mapper labels the records of one shard.
+type mapper struct {
+	*attempt
+	memos     *memos
+	shard     shard.Shard
+	segment   *reduce.SegmentWriter
+	sightings *reduce.Sightings
+	result    *shard.MapResult
+
+	addr   netip.Addr // of the record at hand
+	hasIP  bool
+	key    []byte
+	held   []*certificate // certificates of the record at hand, each once
+	out    reduce.Record
+	labels []string
+	reject []byte
+
+	ordinals   []int64
+	renumbered []byte
+}
+
+// mapShard runs a map task.
+func (a *attempt) mapShard(m *memos) error {
+	segment, segmentKey, err := a.create("segment")
+	if err != nil {
+		return err
+	}
+	defer segment.Abort()
+	x := &mapper{
+		attempt: a, memos: m.forJob(a.job), shard: a.plan.Shards[a.task],
+		segment:   reduce.NewSegmentWriter(segment, len(a.protocols)+1),
+		sightings: reduce.NewSightings(a.sightingsConfig()),
+		result:    &shard.MapResult{Protocols: make([]shard.ProtocolCounts, len(a.protocols))},
+	}
+	defer x.sightings.Close()
+	read := x.slice
+	if x.shard.Side {
+		side := &sideMapper{attempt: a, mapper: x, texts: newMemo[*certificate](memoBytes)}
+		read, x.result.Protocols = side.slice, nil
+	}
+	for i := range x.shard.Slices {
+		if err := read(i); err != nil {
+			return err
+		}
+	}
+	if err := x.segment.Close(); err != nil {
+		return err
+	}
+	info, err := segment.Commit()
+	if err != nil {
+		return err
+	}
+	x.result.Segment = shard.Blob{Key: segmentKey, Size: info.Size}
+	return x.finish(segmentKey)
+}
+
+func (a *attempt) sightingsConfig() reduce.Config {
+	return reduce.Config{
+		Key: a.plan.HashKey, Partitions: a.plan.KeyPartitions, Budget: a.budget, Scratch: a.scratch,
+	}
+}
+
+// finish writes the sightings and commits.
+func (x *mapper) finish(segmentKey string) error {
+	blob, extents, err := x.writeSightings(x.sightings)
+	if err != nil {
+		return err
+	}
+	x.result.Sightings, x.result.Identity, x.result.Reuse = blob, extents[reduce.Identity], extents[reduce.Reuse]
+	return x.commit(&shard.Commit{Map: x.result}, segmentKey, blob.Key)
+}
+
+func (a *attempt) writeSightings(s *reduce.Sightings) (shard.Blob, [2][]shard.Extent, error) {
+	w, key, err := a.create("sightings")
+	if err != nil {
+		return shard.Blob{}, [2][]shard.Extent{}, err
+	}
+	defer w.Abort()
+	extents, err := s.Store(w)
+	if err != nil {
+		return shard.Blob{}, extents, fmt.Errorf("write %s: %w", key, err)
+	}
+	info, err := w.Commit()
+	return shard.Blob{Key: key, Size: info.Size}, extents, err
+}
+
+// openInput opens a slice of an input for reading at the ETag of the plan.
+func (a *attempt) openInput(s shard.Slice) (record.Object, record.Slice, error) {
+	in := a.plan.Inputs[s.Input]
+	bucket, err := a.places.Bucket(a.ctx, in.Place)
+	if err != nil {
+		return record.Object{}, record.Slice{}, err
+	}
+	file := store.Open(a.ctx, bucket, store.Info{Key: in.Key, Size: in.Size, ETag: in.ETag})
+	return record.Object{Name: in.URL, Size: in.Size, ReaderAt: file}, record.Slice{From: s.From, To: s.To}, nil
+}
+
+func (x *mapper) slice(i int) error {
+	object, part, err := x.openInput(x.shard.Slices[i])
+	if err != nil {
+		return err
+	}
+	reader, err := record.Open(x.ctx, object, part, x.wants, x.plan.Command.Options.Limits)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	if err := x.rows(i, reader); err != nil {
+		return err
+	}
+	x.result.Slices = append(x.result.Slices, sliceCounts(reader.Counts()))
+	return nil
+}
+
+func sliceCounts(c record.Counts) shard.SliceCounts {
+	return shard.SliceCounts{
+		Lines: c.Lines, WithRecords: c.WithRecords, Empty: c.Empty, Rejected: c.Rejected,
+		Bytes: c.Bytes, Start: c.Start, End: c.End,
+	}
+}
+
+// rows reads the records of slice i.
+func (x *mapper) rows(i int, reader record.Reader) error {
+	var bytes int64
+	for n := 0; ; n++ {
+		row, err := reader.Next()
+		if n%1024 == 0 {
+			x.moved.rows.Add(1024)
+			now := reader.Counts().Bytes
+			x.moved.bytes.Add(now - bytes)
+			bytes = now
+		}
+		var bad *record.RowError
+		switch {
+		case err == nil:
+			x.result.Records++
+			err = x.record(i, row)
+		case errors.As(err, &bad):
+			if bad.Member >= 0 {
+				x.result.Records++
+			}
+			err = x.rejected(i, bad)
+		case err == io.EOF:
+			x.moved.bytes.Add(reader.Counts().Bytes - bytes)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// record decides what becomes of one record; the order of the cases is the order of accounting.
+func (x *mapper) record(slice int, row *record.Row) error {
+	if row.Want == record.Other {
+		x.result.Other++
+		return nil
+	}
+	counts := &x.result.Protocols[row.Want]
+	addr, err := netip.ParseAddr(string(row.IP))
+	x.addr, x.hasIP = addr.WithZone(""), err == nil
+	if len(x.exclude) > 0 && x.hasIP && x.excluded(x.addr) {
+		counts.Excluded++
+		return nil
+	}
+	success := string(row.Status) == "success"
+	if success {
+		counts.Successes++
+	}
+	x.readCertificates(row)
+	a, err := x.identify(row, success)
+	switch {
+	case err != nil:
+		return x.rejected(slice, &record.RowError{
+			Row: row.Row, Member: row.Member, Want: row.Want, Err: err,
+		})
+	case !a.kept:
+		counts.Filtered++
+		return nil
+	}
+	return x.kept(slice, row, a)
+}
+
+// identify asks the signature, unless it has answered for the same record before.
+func (x *mapper) identify(row *record.Row, success bool) (answer, error) {
+	answers := x.memos.answers[row.Want]
+	x.key = append(tape.AppendBool(x.key[:0], success), row.Result...)
+	if a, ok := answers.get(x.key); ok {
+		return a, nil
+	}
+	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}
+	answers.put(x.key, a, len(fingerprint)+len(a.labels))
+	return a, nil
+}
+
+// kept handles a record past the filter: it is seen for every question that it takes part in, and carried if it can
+// come out.
+func (x *mapper) kept(slice int, row *record.Row, a answer) error {
+	counts := &x.result.Protocols[row.Want]
+	at := reduce.Address{Protocol: uint8(row.Want), Shard: uint32(x.task), Index: uint32(counts.Kept)}
+	counts.Kept++
+	if err := x.hold(row, at); err != nil {
+		return err
+	}
+	repeated, err := x.duplicate(row, at)
+	if err != nil {
+		return err
+	}
+	if repeated {
+		counts.Repeated++
+		return nil
+	}
+	asks := len(row.Certificates) == 0 && x.hasIP && x.side && x.protocols[row.Want].Attach
+	if asks {
+		if err := x.sightings.Ask(x.addr, at); err != nil {
+			return err
+		}
+	}
+	labels := x.localLabels(row, a)
+	if labels == "" && !asks && len(x.held) == 0 && x.plan.Command.Options.Mode == shard.Labelled {
+		counts.Settled++
+		return nil
+	}
+	counts.Carried++
+	return x.carry(slice, row, at, a, labels)
+}
+
+// readCertificates reads the record's certificates. Several texts of one certificate become one.
+func (x *mapper) readCertificates(row *record.Row) {
+	x.held = x.held[:0]
+	for _, text := range row.Certificates {
+		x.held = append(x.held, x.certificate(row.Want, text))
+	}
+	if len(x.held) < 2 {
+		return
+	}
+	x.ordinals = x.ordinals[:0]
+	kept := 0
+	for i, c := range x.held {
+		first := slices.IndexFunc(x.held[:kept], func(d *certificate) bool { return d.parsed.SHA256 == c.parsed.SHA256 })
+		if first < 0 {
+			first = kept
+			x.held[kept], row.Certificates[kept] = c, row.Certificates[i]
+			kept++
+		}
+		x.ordinals = append(x.ordinals, int64(first)+1)
+	}
+	if kept < len(x.held) {
+		x.renumbered = tape.Renumber(x.wants[row.Want].Result, x.renumbered[:0], row.Result, x.ordinals)
+		row.Result, row.Certificates, x.held = x.renumbered, row.Certificates[:kept], x.held[:kept]
+	}
+}
+
+// certificate reads a certificate's text, unless it was read before.
+func (x *mapper) certificate(want int, text []byte) *certificate {
+	known := x.memos.certificates[want]
+	if c, ok := known.get(text); ok {
+		return c
+	}
+	c := readCertificate(text, x.protocols[want].Chains)
+	known.put(text, c, 1024)
+	return c
+}
+
+// hold enters the record's certificates into the segment and sights them.
+func (x *mapper) hold(row *record.Row, at reduce.Address) error {
+	x.out.Certificates = x.out.Certificates[:0]
+	for i, c := range x.held {
+		text := row.Certificates[i]
+		index, entered := x.segment.Certificate(row.Want, text)
+		if !entered {
+			index = x.segment.AddCertificate(row.Want, text, c.tape, []byte(c.labels))
+			x.result.Protocols[row.Want].Certificates++
+			holder := reduce.Holder{Address: at, Certificate: true}
+			holder.Index = index
+			if err := x.claim(c, holder); err != nil {
+				return err
+			}
+		}
+		if c.valid && x.hasIP {
+			if err := x.evidence(c, at.Protocol); err != nil {
+				return err
+			}
+		}
+		x.out.Certificates = append(x.out.Certificates, index)
+	}
+	return nil
+}
+
+func (x *mapper) claim(c *certificate, holder reduce.Holder) error {
+	if !c.valid {
+		return nil
+	}
+	if err := x.sightings.Claim(reduce.Certificate, c.sha, holder); err != nil {
+		return err
+	}
+	return x.sightings.Claim(reduce.Key, c.spki, holder)
+}
+
+func (x *mapper) evidence(c *certificate, protocol uint8) error {
+	if err := x.sightings.Evidence(reduce.Certificate, c.sha, x.addr, protocol); err != nil {
+		return err
+	}
+	return x.sightings.Evidence(reduce.Key, c.spki, x.addr, protocol)
+}
+
+// duplicate sights the record's identity and says whether this shard had it before.
+func (x *mapper) duplicate(row *record.Row, at reduce.Address) (bool, error) {
+	members := x.plan.Command.Options.Dedupe
+	if len(members) == 0 || len(row.IP) == 0 && len(row.Domain) == 0 {
+		return false, nil
+	}
+	x.key = append(x.key[:0], at.Protocol)
+	for _, member := range members {
+		switch member {
+		case "ip":
+			x.key = x.appendIdentity(x.key, row)
+		case "port":
+			x.key = tape.AppendInt(x.key, row.Port)
+		case "status":
+			x.key = tape.AppendString(x.key, row.Status)
+		}
+	}
+	return x.sightings.Duplicate(at, x.key)
+}
+
+// appendIdentity appends who the host is: its address in canonical form, else its address as given, else its domain.
+func (x *mapper) appendIdentity(dst []byte, row *record.Row) []byte {
+	switch {
+	case x.hasIP:
+		a := x.addr.As16()
+		kind := byte('6')
+		if x.addr.Is4() {
+			kind = '4'
+		}
+		return append(append(dst, kind), a[:]...)
+	case len(row.IP) > 0:
+		return tape.AppendString(append(dst, '?'), row.IP)
+	}
+	return tape.AppendString(append(dst, 'd'), row.Domain)
+}
+
+// localLabels are the labels that the record shows by itself.
+func (x *mapper) localLabels(row *record.Row, a answer) string {
+	if len(x.held) == 0 {
+		return a.labels
+	}
+	x.labels = splitLabels(x.labels[:0], a.labels)
+	for _, c := range x.held {
+		x.labels = splitLabels(x.labels, c.labels)
+		x.labels = append(x.labels, c.labelsAt(row.Time, row.HasTime)...)
+	}
+	return joinLabels(x.labels...)
+}
+
+// carry puts the record into the segment.
+func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a answer, labels string) error {
+	out := &x.out
+	out.Slice, out.Row, out.Member, out.Ordinal = uint32(slice), row.Row, uint32(row.Member), at.Index
+	out.IP, out.Domain, out.Status, out.Port = row.IP, row.Domain, row.Status, row.Port
+	out.Time, out.HasTime = row.Time, row.HasTime
+	out.Fingerprint = a.fingerprint
+	out.Labels = append(out.Labels[:0], labels...)
+	return x.segment.Add(row.Want, out)
+}

@@ -1,0 +1,38 @@
+package worker
+
+// memo remembers answers by content, within bounds: when a generation is full it becomes the old one, and what was in
+// the old one and not asked for since is forgotten. Keys are compared in full, so an answer is never another's.
+type memo[V any] struct {
+	young, old map[string]V
+	size       int // octets of keys and values in young
+	limit      int
+}
+
+func newMemo[V any](limit int) *memo[V] {
+	return &memo[V]{young: map[string]V{}, limit: limit}
+}
+
+// entryOverhead is what a map entry costs beside its octets, roughly.
+const entryOverhead = 96
+
+// get returns the answer to key, if it is remembered.
+func (m *memo[V]) get(key []byte) (V, bool) {
+	if v, ok := m.young[string(key)]; ok {
+		return v, true
+	}
+	v, ok := m.old[string(key)]
+	if ok {
+		m.put(key, v, 0)
+	}
+	return v, ok
+}
+
+// put remembers an answer that takes size octets beside its key.
+func (m *memo[V]) put(key []byte, v V, size int) {
+	m.size += len(key) + size + entryOverhead
+	if m.size > m.limit {
+		m.old, m.young = m.young, make(map[string]V, len(m.young)/2)
+		m.size = len(key) + size + entryOverhead
+	}
+	m.young[string(key)] = v
+}

@@ -1,0 +1,42 @@
+package worker
+
+import (
+	"github.com/dice-engine/dice/internal/record"
+	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/reduce"
+)
+
+// rejectShape describes the rows of the rejects table.
+var rejectShape = tape.Of[RejectRow]()
+
+// maxReason bounds the text that says why a row was rejected.
+const maxReason = 512
+
+// rejected accounts for a rejected row or record, and carries it to the rejects table. In the segment its fingerprint
+// is a RejectRow without its origin.
+func (x *mapper) rejected(slice int, bad *record.RowError) error {
+	if bad.Row == 0 && bad.Rows == 0 && x.shard.Slices[slice].From > 0 {
+		return nil // of the object as a whole: its first slice says so
+	}
+	row := RejectRow{Rows: bad.Rows, Reason: cut(bad.Err.Error(), maxReason), Content: string(bad.Content)}
+	switch {
+	case bad.Want >= 0 && bad.Member >= 0:
+		row.Protocol = x.protocols[bad.Want].Name
+		x.result.Protocols[bad.Want].Rejected++
+	case bad.Member >= 0:
+		x.result.Strays++
+	}
+	x.result.Rejects++
+	x.reject = tape.Append(rejectShape, x.reject[:0], &row)
+	return x.segment.Add(len(x.protocols), &reduce.Record{
+		Slice: uint32(slice), Row: bad.Row, Member: uint32(max(bad.Member, 0)), Fingerprint: x.reject,
+	})
+}
+
+// cut shortens a text to n octets.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return s[:n]
+}

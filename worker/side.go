@@ -1,0 +1,76 @@
+package worker
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+
+	"github.com/dice-engine/dice/internal/record"
+	"github.com/dice-engine/dice/internal/tape"
+)
+
+// sideRow is a row of a side table: the certificate that a host presented.
+type sideRow struct {
+	IP          string    `tape:"ip"`
+	Certificate tape.Cert `tape:"certificate"`
+}
+
+var sideShape = tape.Of[sideRow]()
+
+// sideMapper offers the certificates of one shard of side tables to the records of their addresses.
+type sideMapper struct {
+	*attempt
+	mapper *mapper // what is left behind is as a scan's shard leaves it
+	texts  *memo[*certificate]
+	row    uint64 // rows so far: their order in the shard
+}
+
+func (x *sideMapper) slice(i int) error {
+	object, part, err := x.openInput(x.mapper.shard.Slices[i])
+	if err != nil {
+		return err
+	}
+	reader, err := record.OpenTable(x.ctx, object, part, sideShape, x.plan.Command.Options.Limits)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	for {
+		row, err := reader.Next()
+		x.moved.rows.Add(1)
+		var bad *record.RowError
+		switch {
+		case err == io.EOF:
+			counts := sliceCounts(reader.Counts())
+			x.moved.bytes.Add(counts.Bytes)
+			x.mapper.result.Slices = append(x.mapper.result.Slices, counts)
+			return nil
+		case errors.As(err, &bad):
+			bad.Want, bad.Member = record.Other, -1
+			err = x.mapper.rejected(i, bad)
+		case err == nil:
+			err = x.offer(row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// offer sights one row. The first row of an address counts, in input order, even when its certificate is malformed.
+func (x *sideMapper) offer(row *record.Row) error {
+	x.row++
+	var side sideRow
+	tape.Decode(sideShape, row.Result, &side)
+	addr, err := netip.ParseAddr(side.IP)
+	if err != nil || side.Certificate == 0 {
+		return nil
+	}
+	text := row.Certificates[side.Certificate-1]
+	c, ok := x.texts.get(text)
+	if !ok {
+		c = readCertificate(text, false)
+		x.texts.put(text, c, 1024)
+	}
+	return x.mapper.sightings.Offer(addr.WithZone(""), uint32(x.task), x.row, c.payload())
+}

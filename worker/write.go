@@ -1,0 +1,435 @@
+package worker
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/dice-engine/dice/internal/record"
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/reduce"
+	"github.com/dice-engine/dice/shard"
+)
+
+// Labels that only the whole scan can give.
+const (
+	labelCertificateReused = "certificate:reused"
+	labelKeyReused         = "certificate:key:reused"
+)
+
+// tableWriter writes one part of a table, if it gets any row.
+type tableWriter struct {
+	*attempt
+	key   string
+	shape *tape.Shape
+	file  *finalFile
+	rows  *record.Writer
+}
+
+func (t *tableWriter) write(row []byte) (err error) {
+	if t.rows == nil {
+		if t.file, err = t.createFinal(t.key); err != nil {
+			return err
+		}
+		if t.rows, err = record.NewWriter(t.file, t.shape, record.WriterOptions{}); err != nil {
+			return err
+		}
+	}
+	return t.rows.Write(row)
+}
+
+// finish completes the part. It returns nil when there was no row.
+func (t *tableWriter) finish() (*shard.Output, error) {
+	if t.rows == nil {
+		return nil, nil
+	}
+	if err := t.rows.Close(); err != nil {
+		return nil, fmt.Errorf("write %s: %w", t.key, err)
+	}
+	return t.attempt.finish(t.file, t.rows.Rows())
+}
+
+func (t *tableWriter) abort() {
+	if t.file != nil {
+		t.file.Abort()
+	}
+}
+
+// partWriter runs a write task: it joins the segments of a run of shards with the verdicts on them.
+type partWriter struct {
+	*attempt
+	part         shard.Partition
+	mapped       *shard.Index
+	lines        [][]int64
+	table        *tableWriter
+	records      *verdictCursor
+	certificates *verdictCursor
+	result       *shard.WriteResult
+	attached     *memo[*certificate]
+	parsed       *memo[*certificate]
+	labels       []string
+	row          []byte
+}
+
+// writePart runs a write task.
+func (a *attempt) writePart() error {
+	mapped, err := a.index(a.ctx, shard.Map)
+	if err != nil {
+		return err
+	}
+	x := &partWriter{
+		attempt: a, mapped: mapped, part: mapped.Partitions[a.task], lines: a.firstLines(mapped),
+		result:   &shard.WriteResult{Labels: map[string]int64{}},
+		attached: newMemo[*certificate](memoBytes), parsed: newMemo[*certificate](memoBytes),
+	}
+	x.table = &tableWriter{attempt: a, key: x.partKey(), shape: x.rowShape()}
+	defer x.table.abort()
+	if x.part.Protocol < len(a.protocols) {
+		err = x.writeProtocol()
+	} else {
+		err = x.writeRejects()
+	}
+	if err != nil {
+		return err
+	}
+	if x.result.Output, err = x.table.finish(); err != nil {
+		return err
+	}
+	return a.commit(&shard.Commit{Write: x.result})
+}
+
+func (x *partWriter) partKey() string {
+	if x.part.Protocol == len(x.protocols) {
+		return shard.PartKey(shard.RejectsTable, x.part.Part)
+	}
+	return shard.PartKey(shard.ProtocolTable(x.protocols[x.part.Protocol].Name), x.part.Part)
+}
+
+func (x *partWriter) rowShape() *tape.Shape {
+	if x.part.Protocol == len(x.protocols) {
+		return rejectShape
+	}
+	return OutputShape(x.protocols[x.part.Protocol])
+}
+
+// openSegment opens the protocol's records of a shard; nil when the shard carries none.
+func (x *partWriter) openSegment(task int) (*reduce.SegmentReader, error) {
+	m := x.mapped.Commits[task].Map
+	if m == nil {
+		return nil, nil
+	}
+	file := store.Open(x.ctx, x.out, store.Info{Key: m.Segment.Key, Size: m.Segment.Size})
+	return reduce.OpenSegment(file, m.Segment.Size, x.part.Protocol)
+}
+
+func (x *partWriter) writeProtocol() (err error) {
+	if x.records, err = x.openVerdicts(0); err != nil {
+		return err
+	}
+	defer x.records.Close()
+	if x.certificates, err = x.openVerdicts(1); err != nil {
+		return err
+	}
+	defer x.certificates.Close()
+	for task := x.part.From; task < x.part.To; task++ {
+		if err := x.writeShard(task); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openVerdicts merges what all resolve tasks said on this partition, of records (0) or certificates (1).
+func (x *partWriter) openVerdicts(space int) (*verdictCursor, error) {
+	var runs []opener
+	for _, stage := range []shard.Stage{shard.Identity, shard.Reuse} {
+		index, err := x.index(x.ctx, stage)
+		if err != nil {
+			return nil, err
+		}
+		for i := range index.Commits {
+			r := index.Commits[i].Resolve
+			if r != nil && r.Extents[x.task][space].Records > 0 {
+				runs = append(runs, x.extent(r.Verdicts, r.Extents[x.task][space]))
+			}
+		}
+	}
+	it, err := reduce.ReadVerdicts(runs, x.budget, x.scratch)
+	if err != nil {
+		return nil, err
+	}
+	c := &verdictCursor{it: it}
+	return c, c.advance()
+}
+
+// verdictCursor stands before the next verdict in address order.
+type verdictCursor struct {
+	it   *reduce.VerdictReader
+	next reduce.Verdict
+	done bool
+}
+
+func (c *verdictCursor) Close() error { return c.it.Close() }
+
+func (c *verdictCursor) advance() (err error) {
+	c.next, err = c.it.Next()
+	if err == io.EOF {
+		c.done = true
+		return nil
+	}
+	return err
+}
+
+// at says whether the next verdict is on the given record or certificate.
+func (c *verdictCursor) at(task int, index uint32) bool {
+	return !c.done && c.next.Address.Shard == uint32(task) && c.next.Address.Index == index
+}
+
+// before says whether the next verdict comes before the given record or certificate.
+func (c *verdictCursor) before(task int, index uint32) bool {
+	if c.done || c.next.Address.Shard > uint32(task) {
+		return false
+	}
+	return c.next.Address.Shard < uint32(task) || c.next.Address.Index < index
+}
+
+// findings are the verdicts on one record.
+type findings struct {
+	duplicate       bool
+	payload         []byte // of an attached certificate
+	hosts, keyHosts uint32 // of it
+}
+
+// take collects the verdicts on a record.
+func (c *verdictCursor) take(task int, index uint32) (f findings, err error) {
+	for c.at(task, index) && err == nil {
+		switch c.next.Kind {
+		case reduce.Duplicate:
+			f.duplicate = true
+		case reduce.Attach:
+			f.payload = slices.Clone(c.next.Payload)
+		case reduce.CertificateHosts:
+			f.hosts = c.next.Hosts
+		case reduce.KeyHosts:
+			f.keyHosts = c.next.Hosts
+		}
+		err = c.advance()
+	}
+	return f, err
+}
+
+// writeShard writes one shard's records. Settled records are not in the segment: those of them that are duplicates
+// have a verdict all the same, and are told from the unlabelled ones by it.
+func (x *partWriter) writeShard(task int) error {
+	m := x.mapped.Commits[task].Map
+	if m == nil {
+		return nil
+	}
+	counts := m.Protocols[x.part.Protocol]
+	x.result.Unlabelled += counts.Settled
+	if counts.Carried > 0 {
+		if err := x.writeCarried(task); err != nil {
+			return err
+		}
+	}
+	return x.settle(task, uint32(counts.Kept))
+}
+
+func (x *partWriter) writeCarried(task int) error {
+	segment, err := x.openSegment(task)
+	if err != nil {
+		return err
+	}
+	var failed error
+	segment.OnCertificate = func(c *reduce.SegmentCertificate) {
+		if err := x.judge(task, c); err != nil && failed == nil {
+			failed = err
+		}
+	}
+	for {
+		rec, err := segment.Next()
+		if err == io.EOF {
+			return failed
+		}
+		if err == nil {
+			err = failed
+		}
+		if err != nil {
+			return fmt.Errorf("read segment of map task %d: %w", task, err)
+		}
+		if err := x.settle(task, rec.Ordinal); err != nil {
+			return err
+		}
+		if err := x.record(task, rec); err != nil {
+			return err
+		}
+		x.moved.rows.Add(1)
+	}
+}
+
+// settle counts the verdicts on settled records before index.
+func (x *partWriter) settle(task int, index uint32) error {
+	for x.records.before(task, index) {
+		at := x.records.next.Address
+		f, err := x.records.take(int(at.Shard), at.Index)
+		if err != nil {
+			return err
+		}
+		if f.duplicate {
+			x.result.Duplicates++
+			x.result.Unlabelled--
+		}
+	}
+	return nil
+}
+
+// judge fills in on how many hosts a segment's certificate and its key were seen.
+func (x *partWriter) judge(task int, c *reduce.SegmentCertificate) error {
+	for x.certificates.before(task, c.Index) {
+		if err := x.certificates.advance(); err != nil {
+			return err
+		}
+	}
+	f, err := x.certificates.take(task, c.Index)
+	c.CertHosts, c.KeyHosts = f.hosts, f.keyHosts
+	return err
+}
+
+// record writes one record, or counts why it does not come out.
+func (x *partWriter) record(task int, rec *reduce.SegmentRecord) error {
+	f, err := x.records.take(task, rec.Ordinal)
+	if err != nil {
+		return err
+	}
+	if f.duplicate {
+		x.result.Duplicates++
+		return nil
+	}
+	attached, err := x.attachedCertificate(f.payload)
+	if err != nil {
+		return err
+	}
+	x.gatherLabels(rec, attached, f)
+	if len(x.labels) == 0 && x.plan.Command.Options.Mode == shard.Labelled {
+		x.result.Unlabelled++
+		return nil
+	}
+	x.result.Rows++
+	if len(x.labels) > 0 {
+		x.result.Classified++
+	}
+	for _, label := range x.labels {
+		x.result.Labels[label]++
+	}
+	return x.table.write(x.compose(task, rec, attached, f))
+}
+
+func (x *partWriter) attachedCertificate(payload []byte) (*certificate, error) {
+	if payload == nil {
+		return nil, nil
+	}
+	if c, ok := x.attached.get(payload); ok {
+		return c, nil
+	}
+	c, err := fromPayload(payload)
+	if err == nil {
+		x.attached.put(payload, c, len(payload))
+	}
+	return c, err
+}
+
+// gatherLabels collects the record's labels: its own, reuse, and those of what was attached.
+func (x *partWriter) gatherLabels(rec *reduce.SegmentRecord, attached *certificate, f findings) {
+	x.labels = splitLabels(x.labels[:0], string(rec.Record.Labels))
+	own := len(x.labels)
+	for _, c := range rec.Certificates {
+		x.reused(c.CertHosts, c.KeyHosts)
+	}
+	if attached != nil {
+		x.labels = splitLabels(x.labels, attached.labels)
+		x.labels = append(x.labels, attached.labelsAt(rec.Time, rec.HasTime)...)
+		x.reused(f.hosts, f.keyHosts)
+	}
+	if len(x.labels) > own {
+		slices.Sort(x.labels)
+		x.labels = slices.Compact(x.labels)
+	}
+}
+
+func (x *partWriter) reused(hosts, keyHosts uint32) {
+	enough := uint32(x.plan.Command.Options.ReuseHosts)
+	if hosts >= enough {
+		x.labels = append(x.labels, labelCertificateReused)
+	}
+	if keyHosts >= enough {
+		x.labels = append(x.labels, labelKeyReused)
+	}
+}
+
+// compose makes the row's tape.
+func (x *partWriter) compose(task int, rec *reduce.SegmentRecord, attached *certificate, f findings) []byte {
+	row := append(x.row[:0], tape.Present)
+	row = appendText(row, fieldIP, rec.IP)
+	row = appendText(row, fieldDomain, rec.Domain)
+	row = appendNumber(row, fieldPort, rec.Port)
+	if rec.HasTime {
+		row = tape.AppendInt(append(row, fieldTimestamp), rec.Time)
+	}
+	row = appendText(row, fieldStatus, rec.Status)
+	row = appendFingerprint(row, rec.Fingerprint)
+	if attached != nil || len(rec.Certificates) > 0 {
+		row = append(row, fieldCertificates)
+		for _, c := range rec.Certificates {
+			row = appendCertificate(append(row, tape.Present), c.Tape, c.CertHosts, c.KeyHosts)
+		}
+		if attached != nil {
+			row = appendCertificate(append(row, tape.Present), attached.tape, f.hosts, f.keyHosts)
+		}
+		row = append(row, tape.End)
+	}
+	row = appendLabels(row, x.labels)
+	row = x.appendSource(row, fieldSourceObject, task, int(rec.Slice), rec.Row)
+	x.row = append(row, tape.End)
+	return x.row
+}
+
+// appendSource appends the fields source_object, whose number is given, and source_row, which follows it.
+func (x *partWriter) appendSource(row []byte, field byte, task, slice int, line int64) []byte {
+	input := x.plan.Shards[task].Slices[slice].Input
+	row = appendText(row, field, x.plan.Inputs[input].URL)
+	if line > 0 {
+		line += x.lines[task][slice]
+	}
+	return appendNumber(row, field+1, line)
+}
+
+// writeRejects writes the rejects of a run of shards.
+func (x *partWriter) writeRejects() error {
+	for task := x.part.From; task < x.part.To; task++ {
+		if m := x.mapped.Commits[task].Map; m == nil || m.Rejects == 0 {
+			continue
+		}
+		segment, err := x.openSegment(task)
+		if err != nil {
+			return err
+		}
+		for {
+			rec, err := segment.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("read segment of map task %d: %w", task, err)
+			}
+			x.row = x.appendSource(append(x.row[:0], tape.Present), 1, task, int(rec.Slice), rec.Row)
+			x.row = append(x.row, rec.Fingerprint[1:]...) // its fields follow those of the origin
+			x.result.Rows++
+			x.moved.rows.Add(1)
+			if err := x.table.write(x.row); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
