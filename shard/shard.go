@@ -7,6 +7,11 @@
 // crosses them, write makes the output. A task's result is its [Commit] record; a stage's result is its [Index].
 package shard
 
+import (
+	"errors"
+	"fmt"
+)
+
 // ResultVersion changes whenever the same inputs and options would give other output bytes. Workers of another version
 // refuse the job.
 const ResultVersion = 1
@@ -102,4 +107,21 @@ func (p *Plan) ScanShards() int {
 		}
 	}
 	return n
+}
+
+// Validate reports all faults of the options.
+func (o Options) Validate() error {
+	var faults []error
+	fault := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Errorf(format, args...))
+		}
+	}
+	fault(o.Source != "zgrab2", "source %q: only zgrab2 is known", o.Source)
+	fault(o.Mode != Labelled && o.Mode != All, "mode %q: want labelled or all", o.Mode)
+	fault(o.ReuseHosts < 1, "reuse hosts: %d, want at least 1", o.ReuseHosts)
+	fault(o.ShardBytes < 1, "shard size: %d octets, want at least 1", o.ShardBytes)
+	fault(o.PartitionRows < 1, "partition rows: %d, want at least 1", o.PartitionRows)
+	fault(len(o.Signatures) > 200, "%d signatures, at most 200", len(o.Signatures))
+	return errors.Join(faults...)
 }
