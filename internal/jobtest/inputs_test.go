@@ -1,0 +1,237 @@
+package jobtest
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dice-engine/dice/coordinator"
+	"github.com/dice-engine/dice/internal/servertest"
+	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/synth"
+	"github.com/dice-engine/dice/shard"
+)
+
+// write makes a file of a test's input.
+func write(t *testing.T, dir, name string, body []byte) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, body, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// xmpp is a line with an XMPP record that is labelled.
+func xmpp(ip string) string {
+	return fmt.Sprintf(`{"ip":%q,"data":{"xmpp":{"status":"success","protocol":"xmpp","timestamp":"2025-03-17T09:30:00Z",`+
+		`"result":{"banner":"<stream><mechanism>PLAIN</mechanism>"}}}}`, ip)
+}
+
+// zipped compresses a text.
+func zipped(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// parquetFile is a small Parquet file of a scan.
+func parquetFile(t *testing.T) []byte {
+	t.Helper()
+	dir, _ := scan(t, synth.Config{Rows: 3000, Seed: 1, Layout: "parquet", Protocols: []string{"modbus"}})
+	body, err := os.ReadFile(filepath.Join(dir, "protocol=modbus", "modbus.parquet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return body
+}
+
+// TestBadInput: what cannot be read lands in rejects with its place and its reason, and everything else comes out.
+func TestBadInput(t *testing.T) {
+	dir := t.TempDir()
+	lines := []string{
+		xmpp("192.0.2.1"),
+		`{"ip":"192.0.2.2","data":`,
+		xmpp("192.0.2.3"),
+		"{\"ip\":\"192.0.2.4\",\"data\":{\"xmpp\":\"\xff\xfe\"}}",
+		strings.Replace(xmpp("192.0.2.5"), `"<stream>`, `5,"x":"`, 1),
+		strings.Replace(xmpp("192.0.2.6"), `"status"`, `"status":"a","status"`, 1),
+		`[1,2,3]`,
+		"",
+		`{"ip":"192.0.2.7"}`,
+		strings.Repeat("[", 100_000),
+		`{"ip":9,"data":{"xmpp":{}}}`,
+		xmpp("192.0.2.8"),
+	}
+	write(t, dir, "lines.jsonl", []byte(strings.Join(lines, "\n")))
+	whole := zipped(t, strings.Repeat(xmpp("192.0.2.9")+"\n", 3000))
+	write(t, dir, "cut.jsonl.gz", whole[:len(whole)/2])
+	table := parquetFile(t)
+	write(t, dir, "cut.parquet", table[:len(table)/2])
+	write(t, dir, "none.parquet", []byte("this is no Parquet file, whatever its name says"))
+	write(t, dir, "good.parquet", table)
+	write(t, dir, "empty.jsonl", nil)
+
+	command := Command(filepath.Join(dir, "*"))
+	job := Run(t, Options{Command: command})
+	files := Files(t, job.Out)
+	got := map[string]string{}
+	for _, r := range Table[Reject](t, files, shard.RejectsTable) {
+		got[fmt.Sprintf("%s:%d", filepath.Base(r.SourceObject), value(r.SourceRow))] = r.Reason
+	}
+	for place, reason := range map[string]string{
+		"lines.jsonl:2":  "",
+		"lines.jsonl:4":  "UTF-8",
+		"lines.jsonl:5":  "banner",
+		"lines.jsonl:6":  "status",
+		"lines.jsonl:7":  "object",
+		"lines.jsonl:10": "",
+		"lines.jsonl:11": "ip",
+		"cut.parquet:0":  "",
+		"none.parquet:0": "",
+	} {
+		if why, ok := got[place]; !ok || !strings.Contains(why, reason) {
+			t.Errorf("%s: rejected %v for %q, want a reason with %q", place, ok, why, reason)
+		}
+		delete(got, place)
+	}
+	if len(got) != 1 || !strings.HasPrefix(slices.Collect(maps.Keys(got))[0], "cut.jsonl.gz:") {
+		t.Errorf("other rejects: %v", got)
+	}
+	var ips []string
+	for _, row := range Table[Row](t, files, shard.ProtocolTable("xmpp")) {
+		ips = append(ips, *row.IP)
+	}
+	if diff := cmp.Diff([]string{"192.0.2.9", "192.0.2.1", "192.0.2.3", "192.0.2.8"}, ips); diff != "" {
+		t.Errorf("xmpp: want - got +\n%s", diff)
+	}
+	if len(Table[Row](t, files, shard.ProtocolTable("modbus"))) == 0 {
+		t.Error("the good Parquet file gave no rows")
+	}
+	m := Manifest(t, files)
+	if m.Rejects != 10 || m.Lines.Rejected < 5 || m.Protocols["xmpp"].Rejected != 2 {
+		t.Errorf("rejects %d, lines %+v, xmpp %+v", m.Rejects, m.Lines, m.Protocols["xmpp"])
+	}
+}
+
+// TestNames: a line with several protocols or names is several records, whatever the names are.
+func TestNames(t *testing.T) {
+	dir := t.TempDir()
+	modbus := `"status":"success","protocol":"modbus","timestamp":"2025-03-17T09:30:00Z","result":{"mei_response":{"objects":{"vendor":"v"}}}`
+	banner := `"result":{"banner":"<mechanism>PLAIN</mechanism>"}`
+	write(t, dir, "names.jsonl", []byte(strings.Join([]string{
+		`{"ip":"192.0.2.1","port":1,"data":{"first":{` + modbus + `,"port":502},"second":{` + modbus + `},"chat":{"protocol":"xmpp","status":"success",` + banner + `}}}`,
+		`{"ip":"192.0.2.2","data":{"xmpp":{"status":"success",` + banner + `}}}`,
+		`{"data":{"c2s":{` + banner + `,"status":"success","protocol":"xmpp"},"banner":{"status":"success","protocol":"http","result":{}}},"ip":"192.0.2.3"}`,
+		`{"domain":"a.example","data":{"modbus-1":{` + modbus + `}}}`,
+		`{"domain":"b.example","data":{"modbus-1":{` + modbus + `}}}`,
+	}, "\n")))
+	command := Command(filepath.Join(dir, "names.jsonl"))
+	command.Options.Dedupe = nil
+	files := Files(t, Run(t, Options{Command: command}).Out)
+	got := map[string][]string{}
+	for _, name := range []string{"modbus", "xmpp"} {
+		for _, row := range Table[Row](t, files, shard.ProtocolTable(name)) {
+			place := fmt.Sprintf("%d:%d", row.SourceRow, value(row.Port))
+			got[name] = append(got[name], place)
+		}
+	}
+	want := map[string][]string{"modbus": {"1:502", "1:1", "4:0", "5:0"}, "xmpp": {"1:1", "2:0", "3:0"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want - got +\n%s", diff)
+	}
+	m := Manifest(t, files)
+	if m.Records.Records != 8 || m.Records.Other != 1 || m.Lines.WithRecords != 5 {
+		t.Errorf("%+v, %+v", m.Records, m.Lines)
+	}
+
+	command.Options.Dedupe = []string{"ip", "status"}
+	files = Files(t, Run(t, Options{Command: command}).Out)
+	if rows := Table[Row](t, files, shard.ProtocolTable("modbus")); len(rows) != 3 || *rows[1].Domain != "a.example" {
+		t.Errorf("%d rows after removing duplicates, want 3: the second name of line 1 is one", len(rows))
+	}
+}
+
+// TestAddressesAreComparedInCanonicalForm: two texts of one IPv6 address are one host.
+func TestAddressesAreComparedInCanonicalForm(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.jsonl", []byte(xmpp("2001:db8::1")+"\n"+xmpp("2001:DB8:0:0::1")+"\n"+xmpp("2001:db8::2")))
+	files := Files(t, Run(t, Options{Command: Command(filepath.Join(dir, "*"))}).Out)
+	if rows := Table[Row](t, files, shard.ProtocolTable("xmpp")); len(rows) != 2 {
+		t.Errorf("%d rows, want 2", len(rows))
+	}
+}
+
+// TestExclude: excluded networks are counted and leave nothing else.
+func TestExclude(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.jsonl", []byte(xmpp("192.0.2.1")+"\n"+xmpp("198.51.100.1")+"\n"+xmpp("2001:db8::2")))
+	command := Command(filepath.Join(dir, "*"))
+	command.Options.Exclude = []string{"192.0.2.0/24", "2001:db8::/32"}
+	files := Files(t, Run(t, Options{Command: command}).Out)
+	rows := Table[Row](t, files, shard.ProtocolTable("xmpp"))
+	if len(rows) != 1 || *rows[0].IP != "198.51.100.1" || Manifest(t, files).Records.Excluded != 2 {
+		t.Errorf("%d rows, %+v", len(rows), Manifest(t, files).Records)
+	}
+}
+
+// TestMissingEvidenceIsAWarning: a protocol that answered, but whose records cannot be told, is named with what is missing.
+func TestMissingEvidenceIsAWarning(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.jsonl", []byte(`{"ip":"192.0.2.1","data":{"bacnet":{"status":"success","protocol":"bacnet","result":{"vendor_id":7}}}}`))
+	m := Manifest(t, Files(t, Run(t, Options{Command: Command(filepath.Join(dir, "*"))}).Out))
+	if len(m.Warnings) != 1 || !strings.Contains(m.Warnings[0], "is_bacnet") {
+		t.Errorf("warnings %q", m.Warnings)
+	}
+}
+
+// TestWrongInputs are refused with what to do about them.
+func TestWrongInputs(t *testing.T) {
+	url, env := servertest.Bucket(t)
+	dir := t.TempDir()
+	write(t, dir, "a.jsonl", []byte(xmpp("192.0.2.1")))
+	full := t.TempDir()
+	write(t, full, "somebody's.txt", []byte("precious"))
+	for _, c := range []struct {
+		name, files, output string
+		key                 string // of the store
+		want                error
+		words               string
+	}{
+		{"nothing matches", filepath.Join(dir, "*.parquet"), "", "", coordinator.ErrNoInput, "*.parquet"},
+		{"no folder", filepath.Join(dir, "gone", "*"), "", "", store.ErrNoBucket, "gone"},
+		{"output in use", filepath.Join(dir, "*"), full, "", coordinator.ErrTaken, "somebody's.txt"},
+		{"no bucket", "s3://dice-no-such-bucket/*", "", "", store.ErrNoBucket, "dice-no-such-bucket"},
+		{"no output bucket", filepath.Join(dir, "*"), "s3://dice-no-such-bucket/out", "", store.ErrNoBucket, "dice-no-such-bucket"},
+		{"wrong key", url + "/*", "", "nobody", store.ErrDenied, "AWS_ACCESS_KEY_ID"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			servertest.SetEnv(t, env)
+			if c.key != "" {
+				t.Setenv("AWS_ACCESS_KEY_ID", c.key)
+			}
+			_, err := Try(t, Options{Command: Command(c.files), Output: c.output})
+			if !errors.Is(err, c.want) || !strings.Contains(fmt.Sprint(err), c.words) {
+				t.Errorf("got %v, want %v with %q", err, c.want, c.words)
+			}
+		})
+	}
+}
