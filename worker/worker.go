@@ -115,7 +115,7 @@ func (w *Worker) do(ctx context.Context, lease *queue.Lease, slot *memos) {
 
 	err := w.run(ctx, lease, slot, moved)
 	outcome := decide(ctx, err)
-	if err != nil {
+	if err != nil && outcome != giveBack && outcome != over {
 		log.Warn("task failed", "outcome", outcome.String(), "attempt", lease.Attempt, "error", err)
 	}
 	w.settle(ctx, lease, moved, outcome, err)

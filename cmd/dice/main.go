@@ -58,6 +58,7 @@ func commands() []*cli.Command {
 		signaturesCommand(),
 		summaryCommand(),
 		versionCommand(),
+		workerCommand(),
 	}
 	for _, command := range list {
 		command.OnUsageError = usageError

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -23,6 +26,23 @@ import (
 
 // runFlags say how a job runs; nothing of it changes the result.
 func runFlags() []cli.Flag {
+	return slices.Concat(workerFlags(), []cli.Flag{
+		&cli.StringFlag{Name: "listen", EnvVars: []string{"DICE_LISTEN"},
+			Usage: "address on which the embedded queue accepts dice worker processes, like 0.0.0.0:4222"},
+		&cli.StringFlag{Name: "token", EnvVars: []string{"DICE_TOKEN"},
+			Usage: "what workers must present to --listen, as nats://TOKEN@host:port"},
+		&cli.BoolFlag{Name: "insecure", EnvVars: []string{"DICE_INSECURE"},
+			Usage: "listen to other machines without --token"},
+		&cli.StringFlag{Name: "nats", EnvVars: []string{"DICE_NATS"},
+			Usage: "use the NATS server at this URL instead of the embedded one"},
+		&cli.BoolFlag{Name: "keep-work", EnvVars: []string{"DICE_KEEP_WORK"},
+			Usage: "leave the work files in OUT/_dice"},
+		jsonFlag(),
+	})
+}
+
+// workerFlags say what a process may take for its tasks.
+func workerFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "workers", Value: runtime.GOMAXPROCS(0), EnvVars: []string{"DICE_WORKERS"},
 			Usage: "tasks that this process does at a time"},
@@ -30,10 +50,18 @@ func runFlags() []cli.Flag {
 			Usage: "memory that this process may take for its tasks"},
 		&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"},
 			Usage: "folder for what does not fit into memory (default: the system's temporary folder)"},
-		&cli.BoolFlag{Name: "keep-work", EnvVars: []string{"DICE_KEEP_WORK"},
-			Usage: "leave the work files in OUT/_dice"},
-		jsonFlag(),
 	}
+}
+
+// workerConfig makes the configuration of this process's worker of its flags.
+func workerConfig(c *cli.Context) (worker.Config, error) {
+	memory, err := parseSize(c.String("memory"))
+	if err != nil {
+		return worker.Config{}, fmt.Errorf("%w: --memory: %w", errUsage, err)
+	}
+	return worker.Config{
+		Name: hostname(), Slots: c.Int("workers"), Memory: memory, Scratch: c.String("scratch"), MaxFailures: maxFailures,
+	}, nil
 }
 
 // Policy of a single machine's job.
@@ -52,9 +80,12 @@ func classify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	memory, err := parseSize(c.String("memory"))
+	cfg, err := workerConfig(c)
 	if err != nil {
-		return fmt.Errorf("%w: --memory: %w", errUsage, err)
+		return err
+	}
+	if err := checkListen(c); err != nil {
+		return err
 	}
 	progress, log, err := newConsole(c)
 	if err != nil {
@@ -62,13 +93,12 @@ func classify(c *cli.Context) error {
 	}
 	defer progress.Close()
 	j := &localJob{
-		cli: c, log: log, progress: progress, output: c.String("output"), command: command,
-		worker: worker.Config{
-			Name: hostname(), Slots: c.Int("workers"), Memory: memory, Scratch: c.String("scratch"), MaxFailures: maxFailures,
-		},
+		cli: c, log: log, progress: progress, output: c.String("output"), command: command, worker: cfg,
 	}
-	if err := j.worker.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+	if cfg.Slots != 0 {
+		if err := cfg.Validate(); err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
 	}
 	result, err := j.run(c.Context)
 	progress.Close()
@@ -78,7 +108,27 @@ func classify(c *cli.Context) error {
 	return report(c, log, j.out, result)
 }
 
-// localJob is a job whose coordinator, queue and workers share this process.
+// checkListen refuses to let strangers hand out work, unless the user insists.
+func checkListen(c *cli.Context) error {
+	host, _, err := net.SplitHostPort(c.String("listen"))
+	switch {
+	case c.String("listen") == "":
+		return nil
+	case err != nil:
+		return fmt.Errorf("%w: --listen: %w", errUsage, err)
+	case c.String("nats") != "":
+		return fmt.Errorf("%w: --listen is for the embedded queue, and --nats names another one", errUsage)
+	}
+	addr, err := netip.ParseAddr(host)
+	local := host == "localhost" || err == nil && addr.IsLoopback()
+	if !local && c.String("token") == "" && !c.Bool("insecure") {
+		return fmt.Errorf("%w: --listen %s lets every machine in reach take part: set --token, or insist with --insecure",
+			errUsage, c.String("listen"))
+	}
+	return nil
+}
+
+// localJob is a job that is led from this process, which also works on it.
 type localJob struct {
 	cli      *cli.Context
 	log      *slog.Logger
@@ -104,30 +154,45 @@ func (j *localJob) run(ctx context.Context) (result *coordinator.Result, err err
 	}
 	defer os.RemoveAll(dir)
 	j.worker.Scratch = dir
-	server, err := queue.Start(queue.ServerConfig{StoreDir: dir, Logger: j.log})
+	conn, stop, err := j.connect(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	defer server.Shutdown()
-	conn, err := server.Connect(queue.ConnConfig{Name: "dice", Logger: j.log})
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
+	defer stop()
 	return j.lead(ctx, conn)
+}
+
+// connect connects to the queue: a server of this process, unless another one is named.
+func (j *localJob) connect(ctx context.Context, dir string) (conn *nats.Conn, stop func(), err error) {
+	cfg := queue.ConnConfig{Name: "dice " + j.worker.Name, Logger: j.log}
+	if url := j.cli.String("nats"); url != "" {
+		conn, err = queue.Dial(ctx, url, cfg)
+		if err != nil {
+			return nil, nil, err
+		}
+		return conn, conn.Close, nil
+	}
+	server, err := queue.Start(queue.ServerConfig{
+		StoreDir: dir, Listen: j.cli.String("listen"), Token: j.cli.String("token"), Logger: j.log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err = server.Connect(cfg)
+	if err != nil {
+		server.Shutdown()
+		return nil, nil, err
+	}
+	return conn, func() { conn.Close(); server.Shutdown() }, nil
 }
 
 // lead runs workers until the coordinator is done.
 func (j *localJob) lead(ctx context.Context, conn *nats.Conn) (result *coordinator.Result, err error) {
-	taker := queue.NewTaker(conn, queue.TakerConfig{Logger: j.log})
-	defer taker.Close()
-	w, err := worker.New(j.worker, taker, worker.NewPlaces(j.open), j.log)
-	if err != nil {
-		return nil, err
-	}
 	group, ctx := errgroup.WithContext(ctx)
 	working, stop := context.WithCancel(ctx)
-	group.Go(func() error { return w.Run(working) })
+	if j.worker.Slots > 0 {
+		group.Go(func() error { return runWorker(working, conn, j.worker, j.open, j.log) })
+	}
 	group.Go(func() error {
 		defer stop()
 		result, err = j.coordinator(conn).Run(ctx)
@@ -138,6 +203,18 @@ func (j *localJob) lead(ctx context.Context, conn *nats.Conn) (result *coordinat
 		err = cause
 	}
 	return result, err
+}
+
+// runWorker does tasks until ctx ends.
+func runWorker(ctx context.Context, conn *nats.Conn, cfg worker.Config,
+	open func(context.Context, string) (store.Bucket, error), log *slog.Logger) error {
+	taker := queue.NewTaker(conn, queue.TakerConfig{Logger: log})
+	defer taker.Close()
+	w, err := worker.New(cfg, taker, worker.NewPlaces(open), log)
+	if err != nil {
+		return err
+	}
+	return w.Run(ctx)
 }
 
 func (j *localJob) coordinator(conn *nats.Conn) *coordinator.Coordinator {
