@@ -157,6 +157,9 @@ func (p *jsonParser) response(name []byte) error {
 
 // reject keeps an error that concerns the record alone, if it is the first, and returns any other.
 func (r *response) reject(err error) error {
+	if err == nil {
+		return nil
+	}
 	var f *fault
 	if !errors.As(err, &f) || f.broken {
 		return err

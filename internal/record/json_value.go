@@ -94,13 +94,23 @@ func (p *jsonParser) maybe(dst []byte, b *binding) (out []byte, ok bool, err err
 	if null, err := p.null(); null || err != nil {
 		return dst, false, err
 	}
+	if b.node.Lenient {
+		return p.lenient(dst, b)
+	}
+	if out, err = p.value(dst, b); err != nil {
+		return dst, false, err
+	}
+	return out, true, nil
+}
+
+// lenient appends a value unless it is of another type.
+func (p *jsonParser) lenient(dst []byte, b *binding) (out []byte, ok bool, err error) {
 	start := p.mark()
-	out, err = p.value(dst, b)
-	if err == nil {
+	if out, err = p.value(dst, b); err == nil {
 		return out, true, nil
 	}
 	var f *fault
-	if b.node.Lenient && errors.As(err, &f) && !f.broken && !f.limit {
+	if errors.As(err, &f) && !f.broken && !f.limit {
 		p.back(start)
 		return dst, false, p.skip()
 	}

@@ -44,7 +44,11 @@ func compressed(t testing.TB, r *rand.Rand, text []byte, f objectFormat, members
 	t.Helper()
 	cuts := []int{0, len(text)}
 	for range members - 1 {
-		cuts = append(cuts, r.IntN(len(text)+1))
+		at := r.IntN(len(text) + 1)
+		if r.IntN(2) == 0 { // behind a line, as tools that concatenate files do
+			at += bytes.IndexByte(text[at:], '\n') + 1
+		}
+		cuts = append(cuts, at)
 	}
 	slices.Sort(cuts)
 	var b bytes.Buffer
