@@ -1,9 +1,6 @@
 package reduce
 
-import (
-	"encoding/binary"
-	"net/netip"
-)
+import "encoding/binary"
 
 // dictionary numbers texts by their first appearance in an epoch.
 type dictionary struct {
@@ -45,23 +42,25 @@ type lane struct {
 }
 
 func newLane() *lane {
-	l := &lane{}
-	l.restart()
+	l := &lane{certificates: map[string]uint32{}, reset: true}
+	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
+		d.codes = map[string]uint32{}
+	}
 	return l
 }
 
 // restart begins an epoch.
 func (l *lane) restart() {
 	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
-		d.codes = map[string]uint32{}
+		clear(d.codes)
 	}
-	l.certificates = map[string]uint32{}
+	clear(l.certificates)
 	l.size, l.reset = 0, true
 }
 
 // pending is how large the block in hand is.
 func (l *lane) pending() int {
-	n := len(l.fingerprints.fresh) + len(l.labels.fresh) + len(l.newCertificates)
+	n := len(l.fingerprints.fresh) + len(l.labels.fresh) + len(l.statuses.fresh) + len(l.newCertificates)
 	for _, c := range l.columns {
 		n += len(c)
 	}
@@ -117,13 +116,44 @@ const (
 
 // appendAddress appends an address, IPv4 in its canonical text form as four octets.
 func appendAddress(dst, text []byte) []byte {
-	if len(text) >= 7 && len(text) <= 15 {
-		if addr, err := netip.ParseAddr(string(text)); err == nil && addr.Is4() && addr.String() == string(text) {
-			b := addr.As4()
-			return append(append(dst, addressIPv4), b[:]...)
-		}
+	if b, ok := parseIPv4(text); ok {
+		return append(append(dst, addressIPv4), b[:]...)
 	}
 	return appendBytes(append(dst, addressText), text)
+}
+
+// parseIPv4 reads the one canonical form of an IPv4 address.
+func parseIPv4(text []byte) (addr [4]byte, ok bool) {
+	at := 0
+	for i := range addr {
+		if i > 0 {
+			if at == len(text) || text[at] != '.' {
+				return addr, false
+			}
+			at++
+		}
+		v, digits := parseOctet(text[at:])
+		if digits == 0 {
+			return addr, false
+		}
+		addr[i] = v
+		at += digits
+	}
+	return addr, at == len(text)
+}
+
+// parseOctet reads a number up to 255 from the front of text, and tells its length: 0 where there is none in canonical
+// form.
+func parseOctet(text []byte) (v byte, digits int) {
+	n := 0
+	for digits < len(text) && digits < 3 && '0' <= text[digits] && text[digits] <= '9' {
+		n = 10*n + int(text[digits]-'0')
+		digits++
+	}
+	if n > 255 || digits > 1 && text[0] == '0' {
+		return 0, 0
+	}
+	return byte(n), digits
 }
 
 // appendBlock appends the block in hand.

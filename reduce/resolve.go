@@ -63,6 +63,7 @@ type attachments struct {
 
 	host             []byte // that the offer in hand is for
 	payload          []byte
+	described        bool // what follows is known: from the first record on that asks
 	certificate, key [32]byte
 	shared           bool // the offer takes part in reuse
 }
@@ -74,17 +75,22 @@ func (a *attachments) sighting(rec []byte) error {
 	case tag == tagFirst && len(rec) >= offerSize && !known:
 		a.host = append(a.host[:0], host...)
 		a.payload = append(a.payload[:0], rec[offerSize:]...)
-		var err error
-		a.certificate, a.key, a.shared, err = a.describe(a.payload)
-		return err
+		a.described = false
+		return nil
 	case tag == tagFirst || !known:
 		return nil // a later offer, or a record that nothing is known for
 	}
 	return a.attach(readHost(host), readAddress(rec[2+hostSize:]))
 }
 
-func (a *attachments) attach(addr netip.Addr, at Address) error {
-	err := a.out.Add(Verdict{Address: at, Kind: Attach, Payload: a.payload})
+func (a *attachments) attach(addr netip.Addr, at Address) (err error) {
+	if !a.described {
+		if a.certificate, a.key, a.shared, err = a.describe(a.payload); err != nil {
+			return err
+		}
+		a.described = true
+	}
+	err = a.out.Add(Verdict{Address: at, Kind: Attach, Payload: a.payload})
 	if err != nil || !a.shared {
 		return err
 	}

@@ -94,7 +94,8 @@ func (s *SegmentWriter) Certificate(lane int, text []byte) (index uint32, known 
 	return index, known
 }
 
-// AddCertificate enters a certificate: its text, its tape and its label set. Indices count up from 0 in each lane.
+// AddCertificate enters a certificate: its text, its tape and its label set. Indices count up from 0 in each lane. The
+// record that holds it is the next one added to the lane: only then room is made for more.
 func (s *SegmentWriter) AddCertificate(lane int, text, tape, labels []byte) (index uint32) {
 	l := s.lanes[lane]
 	index = uint32(l.stats.Certificates)
@@ -110,7 +111,7 @@ func (s *SegmentWriter) AddCertificate(lane int, text, tape, labels []byte) (ind
 func (s *SegmentWriter) Add(lane int, r *Record) error {
 	l := s.lanes[lane]
 	l.add(r)
-	if l.rows < blockRows && l.pending() < blockBytes {
+	if l.rows < blockRows && l.pending() < blockBytes && l.size <= epochBytes {
 		return nil
 	}
 	return s.flush(l)
@@ -120,8 +121,11 @@ func (s *SegmentWriter) flush(l *lane) error {
 	if l.rows == 0 && l.nCertificates == 0 {
 		return nil
 	}
-	s.raw = l.appendBlock(s.raw[:0])
-	s.frame = s.codec.Pack(s.frame[:0], s.raw)
+	s.raw = l.appendBlock(shrink(s.raw))
+	if len(s.raw) > maxBlock {
+		return fmt.Errorf("write segment: block of %d octets: %w", len(s.raw), run.ErrTooLarge)
+	}
+	s.frame = s.codec.Pack(shrink(s.frame), s.raw)
 	l.blocks = append(l.blocks, blockAt{s.offset, int64(len(s.frame))})
 	l.next()
 	return s.write(s.frame)
@@ -165,6 +169,8 @@ func (s *SegmentWriter) Stats(lane int) LaneStats { return s.lanes[lane].stats }
 
 // blockAt is where a block stands.
 type blockAt struct{ offset, length int64 }
+
+func (b blockAt) end() int64 { return b.offset + b.length }
 
 func appendBytes(dst, b []byte) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)

@@ -34,7 +34,8 @@ type SegmentReader struct {
 	r      io.ReaderAt
 	codec  *run.Codec
 	blocks []blockAt
-	ahead  []byte // blocks that were fetched and not yet unpacked
+	ahead  []byte // what was fetched last
+	at     int64  // where it stands in the segment
 	raw    []byte
 	rows   int // left in the block
 
@@ -76,7 +77,7 @@ func (s *SegmentReader) readIndex(size int64) ([]byte, error) {
 	}
 	trailer := tail[len(tail)-trailerSize:]
 	offset, length := binary.BigEndian.Uint64(trailer), uint64(binary.BigEndian.Uint32(trailer[8:]))
-	if string(trailer[12:]) != trailerMagic || length > maxIndex || offset+length != uint64(size-trailerSize) {
+	if string(trailer[12:]) != trailerMagic || length > min(maxIndex, uint64(size-trailerSize)) || offset+length != uint64(size-trailerSize) {
 		return nil, fmt.Errorf("trailer: %w", run.ErrCorrupt)
 	}
 	packed := tail[:len(tail)-trailerSize]
@@ -146,29 +147,40 @@ func (s *SegmentReader) Next() (*SegmentRecord, error) {
 	return &s.rec, nil
 }
 
-// maxAhead bounds what is fetched at a time; a larger block is fetched by itself.
-const maxAhead = 4 << 20
+const (
+	maxAhead = 4 << 20   // fetched at a time; a larger block is fetched by itself
+	maxGap   = 512 << 10 // other lanes' blocks in between: sooner read than asked for anew
+)
 
-// fetch returns the next block as stored, reading those that follow it directly along with it.
+// fetch returns the next block as stored, reading those that follow closely along with it.
 func (s *SegmentReader) fetch() ([]byte, error) {
-	first := s.blocks[0]
-	if len(s.ahead) == 0 {
-		n := first.length
-		for _, b := range s.blocks[1:] {
-			if b.offset != first.offset+n || n+b.length > maxAhead {
-				break
-			}
-			n += b.length
+	next := s.blocks[0]
+	if next.offset < s.at || next.end() > s.at+int64(len(s.ahead)) {
+		s.at = next.offset
+		n := reach(s.blocks) - s.at
+		if int64(cap(s.ahead)) < n || cap(s.ahead) > maxAhead {
+			s.ahead = make([]byte, n)
 		}
-		s.ahead = make([]byte, n)
-		if err := readAt(s.r, s.ahead, first.offset); err != nil {
+		s.ahead = s.ahead[:n]
+		if err := readAt(s.r, s.ahead, s.at); err != nil {
+			s.ahead = nil
 			return nil, err
 		}
 	}
-	block := s.ahead[:first.length]
-	s.ahead = s.ahead[first.length:]
 	s.blocks = s.blocks[1:]
-	return block, nil
+	return s.ahead[next.offset-s.at : next.end()-s.at], nil
+}
+
+// reach tells how far to read at once.
+func reach(blocks []blockAt) int64 {
+	end := blocks[0].end()
+	for _, b := range blocks[1:] {
+		if b.offset > end+maxGap || b.end() > blocks[0].offset+maxAhead {
+			break
+		}
+		end = b.end()
+	}
+	return end
 }
 
 // load unpacks the next block.

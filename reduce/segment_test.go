@@ -149,7 +149,7 @@ func FuzzSegment(f *testing.F) {
 	f.Add(body)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for lane := range 3 {
-			readLane(body, lane)
+			_, _ = readLane(body, lane)
 		}
 	})
 }

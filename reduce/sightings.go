@@ -1,6 +1,7 @@
 package reduce
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -157,31 +158,48 @@ func (s *Sightings) Evidence(kind Kind, sha [32]byte, addr netip.Addr, protocol 
 func (s *Sightings) Store(w io.Writer) (extents [2][]shard.Extent, err error) {
 	out := run.NewWriter(w)
 	for round, sorter := range s.sorters {
-		if extents[round], err = s.storeRound(out, sorter); err != nil {
+		if extents[round], err = s.storeRound(out, sorter, Round(round)); err != nil {
 			return extents, err
 		}
 	}
 	return extents, out.Close()
 }
 
-func (s *Sightings) storeRound(out *run.Writer, sorter *run.Sorter) ([]shard.Extent, error) {
+// storeRound writes a round's sightings, those that say the same only once.
+func (s *Sightings) storeRound(out *run.Writer, sorter *run.Sorter, round Round) ([]shard.Extent, error) {
 	sorted, err := sorter.Sorted()
 	if err != nil {
 		return nil, err
 	}
 	cuts := newCutter(out, s.cfg.Partitions)
+	var said []byte // by the sighting before
 	for {
 		rec, err := sorted.Next()
 		if err == io.EOF {
 			return cuts.finish()
 		}
-		if err == nil {
-			err = cuts.append(int(rec[0]), rec[1:])
-		}
 		if err != nil {
 			return nil, err
 		}
+		what := rec[:meaning(rec, round)]
+		if bytes.Equal(what, said) {
+			continue
+		}
+		said = append(said[:0], what...)
+		if err := cuts.append(int(rec[0]), rec[1:]); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// meaning tells how many octets of a sighting, its partition included, say something that none before it said: of an
+// offer those that name the host, of others all.
+func meaning(rec []byte, round Round) int {
+	const tag = 1 + 1 + hostSize
+	if round == Identity && rec[1] == askAttach && rec[tag] == tagFirst {
+		return tag + 1
+	}
+	return len(rec)
 }
 
 // cutter writes records of ascending partitions, each partition so that it can be read on its own.
