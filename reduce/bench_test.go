@@ -2,7 +2,6 @@ package reduce
 
 import (
 	"bytes"
-	"encoding/binary"
 	"io"
 	"math/rand/v2"
 	"net/netip"
@@ -30,12 +29,18 @@ func BenchmarkSightings(b *testing.B) {
 func benchSightings(b *testing.B, n int) *Sightings {
 	b.Helper()
 	r := rand.New(rand.NewPCG(1, 1))
+	shas := make([][32]byte, 2000)
+	for i := range shas {
+		shas[i] = [32]byte(noise(i, 32))
+	}
+	var key []byte
 	s := NewSightings(Config{Key: make([]byte, 16), Partitions: 8, Budget: 64 << 20, Scratch: b.TempDir()})
 	for i := range n {
-		host := netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, r.Uint32N(uint32(n)))))
-		_, err := s.Duplicate(Address{Index: uint32(i)}, appendHost(nil, host))
+		host := netip.AddrFrom4([4]byte{10, byte(i % 3), byte(r.IntN(256)), byte(r.IntN(256))})
+		key = appendHost(key[:0], host)
+		_, err := s.Duplicate(Address{Index: uint32(i)}, key)
 		for kind := Certificate; kind <= Key && err == nil; kind++ {
-			err = s.Evidence(kind, [32]byte(noise(int(kind)+2*r.IntN(1000), 32)), host, 1)
+			err = s.Evidence(kind, shas[r.IntN(1000)*int(kind)], host, 1)
 		}
 		if err != nil {
 			b.Fatal(err)
