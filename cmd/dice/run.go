@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -35,6 +36,8 @@ func runFlags() []cli.Flag {
 			Usage: "listen to other machines without --token"},
 		&cli.StringFlag{Name: "nats", EnvVars: []string{"DICE_NATS"},
 			Usage: "use the NATS server at this URL instead of the embedded one"},
+		&cli.DurationFlag{Name: "lease", Value: 30 * time.Second, EnvVars: []string{"DICE_LEASE"},
+			Usage: "how long a task stays with a worker that gives no sign of life"},
 		&cli.BoolFlag{Name: "keep-work", EnvVars: []string{"DICE_KEEP_WORK"},
 			Usage: "leave the work files in OUT/_dice"},
 		jsonFlag(),
@@ -59,6 +62,7 @@ func workerConfig(c *cli.Context) (worker.Config, error) {
 	if err != nil {
 		return worker.Config{}, fmt.Errorf("%w: --memory: %w", errUsage, err)
 	}
+	debug.SetMemoryLimit(memory)
 	return worker.Config{
 		Name: hostname(), Slots: c.Int("workers"), Memory: memory, Scratch: c.String("scratch"), MaxFailures: maxFailures,
 	}, nil
@@ -224,7 +228,7 @@ func (j *localJob) coordinator(conn *nats.Conn) *coordinator.Coordinator {
 	return coordinator.New(cfg, coordinator.Deps{
 		Out: j.out, Open: j.open, Progress: j.progress, Log: j.log, Now: time.Now,
 		Queue: func(ctx context.Context, job string) (coordinator.Queue, error) {
-			return queue.Open(ctx, conn, job, queue.Config{Logger: j.log})
+			return queue.Open(ctx, conn, job, queue.Config{Lease: j.cli.Duration("lease"), Logger: j.log})
 		},
 	})
 }
