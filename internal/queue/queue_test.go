@@ -398,6 +398,30 @@ func TestThousandWaiting(t *testing.T) {
 	wantPending(t, q, queue.Pending{})
 }
 
+// TestIdleTakerIsSilent counts what a worker sends that waits for a job, and one that waits for a task.
+func TestIdleTakerIsSilent(t *testing.T) {
+	srv := startEmbedded(t, t.TempDir(), "")
+	silent := func(what string) {
+		t.Helper()
+		conn := connectEmbedded(t, srv)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		defer cancel()
+		wg.Go(func() { _, _ = newTaker(t, conn).Take(ctx, 4) }) // it takes nothing
+		time.Sleep(300 * time.Millisecond)
+		before := conn.Stats()
+		time.Sleep(2 * time.Second)
+		if after := conn.Stats(); before.OutMsgs == 0 || after.OutMsgs != before.OutMsgs {
+			t.Errorf("%s: sent %d messages at first and %d more in two seconds, want none", what, before.OutMsgs,
+				after.OutMsgs-before.OutMsgs)
+		}
+	}
+	silent("no job")
+	open(t, connectEmbedded(t, srv), "job", queue.Config{})
+	silent("a job without tasks")
+}
+
 func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(limit); !ok(); {

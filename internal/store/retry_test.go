@@ -161,8 +161,11 @@ func TestGate(t *testing.T) {
 			t.Errorf("most at once when busy: got %d, want 2", got)
 		}
 		round(20, true)
-		if g.limit != 1 {
-			t.Errorf("limit: got %v, want 1", g.limit)
+		g.mu.Lock()
+		limit := g.limit
+		g.mu.Unlock()
+		if limit != 1 {
+			t.Errorf("limit: got %v, want 1", limit)
 		}
 		round(100, false)
 		if got := round(100, false); got != 8 {
