@@ -75,7 +75,7 @@ func (a *attempt) mapShard(m *memos) error {
 	x := &mapper{
 		attempt: a, memos: m.forJob(a.job), shard: a.plan.Shards[a.task],
 		segment:   reduce.NewSegmentWriter(segment, len(a.protocols)+1),
-		sightings: reduce.NewSightings(a.sightingsConfig()),
+		sightings: reduce.NewSightings(a.sightingsConfig(a.budget)),
 		result:    &shard.MapResult{Protocols: make([]shard.ProtocolCounts, len(a.protocols))},
 	}
 	defer x.sightings.Close()
@@ -100,9 +100,10 @@ func (a *attempt) mapShard(m *memos) error {
 	return x.finish(segmentKey)
 }
 
-func (a *attempt) sightingsConfig() reduce.Config {
+// sightingsConfig is for sightings that may take budget octets of memory.
+func (a *attempt) sightingsConfig(budget int) reduce.Config {
 	return reduce.Config{
-		Key: a.plan.HashKey, Partitions: a.plan.KeyPartitions, Budget: a.budget, Scratch: a.scratch,
+		Key: a.plan.HashKey, Partitions: a.plan.KeyPartitions, Budget: budget, Scratch: a.scratch,
 	}
 }
 
@@ -249,7 +250,7 @@ func (x *mapper) kept(slice int, row *record.Row, a answer) error {
 	counts := &x.result.Protocols[row.Want]
 	at := reduce.Address{Protocol: uint8(row.Want), Shard: uint32(x.task), Index: uint32(counts.Kept)}
 	counts.Kept++
-	if err := x.hold(row, at); err != nil {
+	if err := x.testify(at.Protocol); err != nil {
 		return err
 	}
 	repeated, err := x.duplicate(row, at)
@@ -259,6 +260,9 @@ func (x *mapper) kept(slice int, row *record.Row, a answer) error {
 	if repeated {
 		counts.Repeated++
 		return nil
+	}
+	if err := x.hold(row, at); err != nil {
+		return err
 	}
 	asks := len(row.Certificates) == 0 && x.hasIP && x.side && x.protocols[row.Want].Attach
 	if asks {
@@ -312,7 +316,20 @@ func (x *mapper) certificate(want int, text []byte) *certificate {
 	return c
 }
 
-// hold enters the record's certificates into the segment and sights them.
+// testify sights the record's certificates with its host. A duplicate is evidence as well.
+func (x *mapper) testify(protocol uint8) error {
+	if !x.hasIP {
+		return nil
+	}
+	for _, c := range x.held {
+		if err := x.evidence(c, protocol); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hold enters the record's certificates into the segment, each once, and claims them.
 func (x *mapper) hold(row *record.Row, at reduce.Address) error {
 	x.out.Certificates = x.out.Certificates[:0]
 	for i, c := range x.held {
@@ -324,11 +341,6 @@ func (x *mapper) hold(row *record.Row, at reduce.Address) error {
 			holder := reduce.Holder{Address: at, Certificate: true}
 			holder.Index = index
 			if err := x.claim(c, holder); err != nil {
-				return err
-			}
-		}
-		if c.valid && x.hasIP {
-			if err := x.evidence(c, at.Protocol); err != nil {
 				return err
 			}
 		}
@@ -348,6 +360,9 @@ func (x *mapper) claim(c *certificate, holder reduce.Holder) error {
 }
 
 func (x *mapper) evidence(c *certificate, protocol uint8) error {
+	if !c.valid {
+		return nil
+	}
 	if err := x.sightings.Evidence(reduce.Certificate, c.sha, x.addr, protocol); err != nil {
 		return err
 	}

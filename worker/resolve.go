@@ -48,14 +48,15 @@ func (a *attempt) resolveIdentity() error {
 	if err != nil {
 		return err
 	}
-	merged, err := run.Merge(a.sightings(index, identityRound), a.budget, a.scratch)
+	share := a.budget / 3 // for what is merged, the verdicts and the next sightings
+	merged, err := run.Merge(a.sightings(index, identityRound), share, a.scratch)
 	if err != nil {
 		return err
 	}
 	defer merged.Close()
-	verdicts := reduce.NewVerdicts(a.budget, a.scratch)
+	verdicts := reduce.NewVerdicts(share, a.scratch)
 	defer verdicts.Close()
-	next := reduce.NewSightings(a.sightingsConfig())
+	next := reduce.NewSightings(a.sightingsConfig(share))
 	defer next.Close()
 	if err := reduce.ResolveIdentity(a.counted(merged), verdicts, next, describe); err != nil {
 		return err
@@ -114,12 +115,13 @@ func (a *attempt) resolveReuse() error {
 		return err
 	}
 	runs := append(a.sightings(mapped, reuseRound), a.sightings(attached, reuseRound)...)
-	merged, err := run.Merge(runs, a.budget, a.scratch)
+	share := a.budget / 2 // for what is merged, and the verdicts
+	merged, err := run.Merge(runs, share, a.scratch)
 	if err != nil {
 		return err
 	}
 	defer merged.Close()
-	verdicts := reduce.NewVerdicts(a.budget, a.scratch)
+	verdicts := reduce.NewVerdicts(share, a.scratch)
 	defer verdicts.Close()
 	part := shard.PartKey(shard.ReuseTable, a.task)
 	table := &reuseTable{tableWriter: tableWriter{attempt: a, key: part, shape: reuseShape}}

@@ -155,7 +155,7 @@ func (x *partWriter) openVerdicts(space int) (*verdictCursor, error) {
 			}
 		}
 	}
-	it, err := reduce.ReadVerdicts(runs, x.budget, x.scratch)
+	it, err := reduce.ReadVerdicts(runs, x.budget/2, x.scratch)
 	if err != nil {
 		return nil, err
 	}
