@@ -71,6 +71,9 @@ func (p *jsonParser) field(dst []byte, b *binding, position, written int) ([]byt
 
 // within puts a member's name before the path of a fault.
 func within(err error, name string) error {
+	if err == nil {
+		return nil
+	}
 	var f *fault
 	if errors.As(err, &f) && !f.broken {
 		if f.path != "" {
