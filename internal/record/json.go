@@ -71,12 +71,15 @@ func newJSONParser(wants []Want, limits Limits) *jsonParser {
 	return p
 }
 
-// retained is the size up to which a buffer is kept from one text to the next.
-const retained = 4 << 20
+// Buffers of up to that many octets, and stacks of up to that many entries, are kept from one text to the next.
+const (
+	retained        = 4 << 20
+	retainedEntries = 64 << 10
+)
 
 // again returns a buffer emptied for its next use, or none if it has grown too large.
-func again(buffer []byte) []byte {
-	if cap(buffer) > retained {
+func again[T any](buffer []T, most int) []T {
+	if cap(buffer) > most {
 		return nil
 	}
 	return buffer[:0]
@@ -86,8 +89,9 @@ func again(buffer []byte) []byte {
 func (p *jsonParser) reset(text []byte) error {
 	p.text, p.at, p.depth = text, 0, 0
 	p.ip, p.domain, p.port = nil, nil, 0
-	p.responses, p.tapes, p.certificates = p.responses[:0], again(p.tapes), p.certificates[:0]
-	p.arena, p.scratch, p.names, p.offsets = again(p.arena), again(p.scratch), p.names[:0], p.offsets[:0]
+	p.responses, p.tapes, p.certificates = p.responses[:0], again(p.tapes, retained), again(p.certificates, retainedEntries)
+	p.arena, p.scratch = again(p.arena, retained), again(p.scratch, retained)
+	p.names, p.offsets = again(p.names, retainedEntries), p.offsets[:0]
 	p.startRecord()
 	if utf8.Valid(text) {
 		return nil

@@ -25,6 +25,9 @@ type response struct {
 // data under it that no protocol may take for its own.
 const nobody = "other"
 
+// mostResponses is how many records one line may hold.
+const mostResponses = 4096
+
 // nullTape is the tape of a result that is null or missing.
 var nullTape = []byte{tape.End}
 
@@ -95,7 +98,9 @@ func (p *jsonParser) object(take func(name []byte) error) error {
 		if !ok {
 			return p.repeated(base)
 		}
-		p.names = append(p.names, name)
+		if err := p.note(name); err != nil {
+			return err
+		}
 		if err := take(name); err != nil {
 			return within(err, string(name))
 		}
@@ -131,6 +136,9 @@ func (p *jsonParser) data() error {
 
 // response takes one member of data. What is wrong with it alone stays in its err.
 func (p *jsonParser) response(name []byte) error {
+	if len(p.responses) >= mostResponses {
+		return p.tooLarge("number of responses", mostResponses)
+	}
 	p.responses = append(p.responses, response{want: Other, result: -1, named: true})
 	r := &p.responses[len(p.responses)-1]
 	p.startRecord()

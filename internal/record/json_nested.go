@@ -36,7 +36,9 @@ func (p *jsonParser) orderedMembers(dst []byte, b *binding) ([]byte, error) {
 		}
 		position, known := b.find(name, last+1)
 		if !known {
-			p.names = append(p.names, name)
+			if err := p.note(name); err != nil {
+				return dst, err
+			}
 			if err := p.skip(); err != nil {
 				return dst, err
 			}
@@ -127,16 +129,28 @@ func (p *jsonParser) findMembers(b *binding, base int) error {
 		position, known := b.find(name, 0)
 		switch {
 		case !known:
-			p.names = append(p.names, name)
+			err = p.note(name)
 		case p.offsets[base+position] >= 0:
-			return p.misfit("member %.64q is repeated", name)
+			err = p.misfit("member %.64q is repeated", name)
 		default:
 			p.offsets[base+position] = p.at
+		}
+		if err != nil {
+			return err
 		}
 		if err := p.skip(); err != nil {
 			return err
 		}
 	}
+}
+
+// note puts a name on the stack, where repeated finds it.
+func (p *jsonParser) note(name []byte) error {
+	if len(p.names) >= p.limits.Elements {
+		return p.tooLarge("number of members", int64(p.limits.Elements))
+	}
+	p.names = append(p.names, name)
+	return nil
 }
 
 // repeated checks that the names from base on differ, and takes them from the stack.
@@ -232,7 +246,9 @@ func (p *jsonParser) pairs(dst []byte, b *binding) ([]byte, error) {
 		if !ok {
 			return append(dst, tape.End), p.repeated(base)
 		}
-		p.names = append(p.names, name)
+		if err := p.note(name); err != nil {
+			return dst, err
+		}
 		if dst, err = p.elem(dst, b.elem, name, true); err != nil {
 			return dst, within(err, string(name))
 		}
@@ -328,6 +344,5 @@ func (p *jsonParser) half(dst []byte, b *binding, i int) ([]byte, error) {
 	if escaped {
 		raw = p.keep(raw)
 	}
-	p.names = append(p.names, raw)
-	return dst, nil
+	return dst, p.note(raw)
 }

@@ -174,6 +174,31 @@ func TestResultLimits(t *testing.T) {
 	}
 }
 
+func TestLineLimits(t *testing.T) {
+	limits := DefaultLimits
+	limits.Elements = 5000
+	p := newJSONParser([]Want{{"a", everythingShape}}, limits)
+	members := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, `"x%d":{},`, i)
+		}
+		return b.String()
+	}
+	for text, over := range map[string]bool{
+		`{"data":{` + members(mostResponses-1) + `"z":{}}}`:                    false,
+		`{"data":{` + members(mostResponses) + `"z":{}}}`:                      true,
+		`{` + members(4999) + `"z":{}}`:                                        false,
+		`{` + members(5000) + `"z":{}}`:                                        true,
+		`{"data":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`: false, // it is no object first of all
+		`{"x":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`:    true,
+	} {
+		if err := p.parseLine([]byte(text)); errors.Is(err, ErrLimit) != over {
+			t.Errorf("%.40s: error %v, over the limit: want %v", text, err, over)
+		}
+	}
+}
+
 func FuzzResult(f *testing.F) {
 	for _, text := range resultTexts {
 		f.Add([]byte(text))
