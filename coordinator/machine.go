@@ -93,7 +93,7 @@ func (m *machine) handle(e event) []action {
 	case listed:
 		return m.compare(e)
 	case doomed:
-		return m.end(fail{e.cause})
+		return m.end(fail(e))
 	}
 	return nil
 }

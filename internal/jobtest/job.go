@@ -28,6 +28,7 @@ type Options struct {
 	Slots   int    // of each; default 1
 	Memory  int64  // of each
 	Lease   time.Duration
+	Trouble int // attempts of a task that may fail for the store's sake; default 8
 	Server  *queue.Server // default: one of its own
 	Conns   []*nats.Conn  // of the workers, filled in; a test may cut one
 
@@ -89,6 +90,9 @@ func withDefaults(t testing.TB, o Options) Options {
 	}
 	o.Workers = max(o.Workers, 1)
 	o.Slots = max(o.Slots, 1)
+	if o.Trouble == 0 {
+		o.Trouble = 8
+	}
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
 	}
@@ -185,7 +189,7 @@ func Lead(ctx context.Context, t testing.TB, o Options) (*coordinator.Result, er
 		t.Fatal(err)
 	}
 	conn := Connect(t, o.Server)
-	cfg := coordinator.Config{Command: o.Command, Output: o.Output, Keep: o.Keep, MaxTrouble: 8, Poll: 200 * time.Millisecond}
+	cfg := coordinator.Config{Command: o.Command, Output: o.Output, Keep: o.Keep, MaxTrouble: o.Trouble, Poll: 200 * time.Millisecond}
 	var silent *telemetry.Progress
 	return coordinator.New(cfg, coordinator.Deps{
 		Out: out, Open: o.open(-1), Progress: silent, Log: logger(t), Now: time.Now,

@@ -99,7 +99,7 @@ func BenchmarkLines(b *testing.B) {
 					if _, err = r.Next(); err == nil {
 						continue
 					}
-					if _, rejected := err.(*RowError); rejected {
+					if rejected := (*RowError)(nil); errors.As(err, &rejected) {
 						err = nil
 					}
 				}

@@ -109,7 +109,8 @@ func answers(addr string) bool {
 func TestSharedServers(t *testing.T) {
 	first, _, _ := MinIO(t)
 	second, _, _ := MinIO(t)
-	if first != second || NATS(t) != NATS(t) {
+	one, other := NATS(t), NATS(t)
+	if first != second || one != other {
 		t.Error("a second server was started")
 	}
 	if one, _ := Bucket(t); one == "s3://" {

@@ -1,0 +1,44 @@
+package worker
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestMemoForgetsAndNeverLies: whatever was forgotten, an answer is that of its key, and memory stays bounded.
+func TestMemoForgetsAndNeverLies(t *testing.T) {
+	m := newMemo[int](10_000)
+	hits := 0
+	for i := range 100_000 {
+		n := i * 7919 % 997
+		if i%10 == 0 {
+			n = 5 // asked for often
+		}
+		key := fmt.Append(nil, n)
+		got, ok := m.get(key)
+		if ok && got != n {
+			t.Fatalf("key %d has answer %d", n, got)
+		}
+		if ok {
+			hits++
+		} else {
+			m.put(key, n, 8)
+		}
+		if len(m.young)+len(m.old) > 2*10_000/entryOverhead+2 {
+			t.Fatalf("%d entries", len(m.young)+len(m.old))
+		}
+	}
+	if hits < 9_000 {
+		t.Errorf("%d hits: what is asked for often was forgotten", hits)
+	}
+}
+
+func TestLabelSets(t *testing.T) {
+	set := joinLabels("b", "a", "b")
+	if got := splitLabels(nil, set); fmt.Sprint(got) != "[a b]" {
+		t.Errorf("got %q", got)
+	}
+	if joinLabels() != "" || len(splitLabels(nil, "")) != 0 {
+		t.Error("the empty set is not empty")
+	}
+}
