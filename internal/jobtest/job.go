@@ -28,7 +28,7 @@ type Options struct {
 	Slots   int    // of each; default 1
 	Memory  int64  // of each
 	Lease   time.Duration
-	Trouble int // attempts of a task that may fail for the store's sake; default 8
+	Trouble int           // attempts of a task that may fail for the store's sake; default 8
 	Server  *queue.Server // default: one of its own
 	Conns   []*nats.Conn  // of the workers, filled in; a test may cut one
 
