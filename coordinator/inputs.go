@@ -88,8 +88,8 @@ func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.
 		}
 		return err
 	})
-	if err == nil && len(found) == 0 {
-		err = store.Exists(ctx, bucket)
+	if err == nil && len(found) == 0 && strings.HasPrefix(at.dial, store.SchemeS3+"://") {
+		err = store.Exists(ctx, bucket) // a missing bucket is not an empty one
 	}
 	return found, err
 }

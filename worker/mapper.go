@@ -168,33 +168,46 @@ func sliceCounts(c record.Counts) shard.SliceCounts {
 
 // rows reads the records of slice i.
 func (x *mapper) rows(i int, reader record.Reader) error {
-	var bytes int64
-	for n := 0; ; n++ {
-		row, err := reader.Next()
-		if n%1024 == 0 {
-			x.moved.rows.Add(1024)
-			now := reader.Counts().Bytes
-			x.moved.bytes.Add(now - bytes)
-			bytes = now
+	var rows, bytes int64
+	move := func() {
+		x.moved.rows.Add(rows)
+		now := reader.Counts().Bytes
+		x.moved.bytes.Add(now - bytes)
+		rows, bytes = 0, now
+	}
+	defer move()
+	for {
+		if rows == moveRows {
+			move()
 		}
-		var bad *record.RowError
-		switch {
-		case err == nil:
-			x.result.Records++
-			err = x.record(i, row)
-		case errors.As(err, &bad):
-			if bad.Member >= 0 {
-				x.result.Records++
-			}
-			err = x.rejected(i, bad)
-		case err == io.EOF:
-			x.moved.bytes.Add(reader.Counts().Bytes - bytes)
+		rows++
+		if err := x.next(i, reader); err == io.EOF {
+			rows--
 			return nil
-		}
-		if err != nil {
+		} else if err != nil {
 			return err
 		}
 	}
+}
+
+// moveRows is after how many rows a task notes that it moves.
+const moveRows = 1024
+
+// next handles the next record, or what stands in its place.
+func (x *mapper) next(slice int, reader record.Reader) error {
+	row, err := reader.Next()
+	if err == nil {
+		x.result.Records++
+		return x.record(slice, row)
+	}
+	var bad *record.RowError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	if bad.Member >= 0 {
+		x.result.Records++
+	}
+	return x.rejected(slice, bad)
 }
 
 // record decides what becomes of one record; the order of the cases is the order of accounting.

@@ -322,7 +322,9 @@ func (x *partWriter) record(task int, rec *reduce.SegmentRecord) error {
 	for _, label := range x.labels {
 		x.result.Labels[label]++
 	}
-	return x.table.write(x.compose(task, rec, attached, f))
+	row := x.compose(task, rec, attached, f)
+	x.moved.bytes.Add(int64(len(row)))
+	return x.table.write(row)
 }
 
 func (x *partWriter) attachedCertificate(payload []byte) (*certificate, error) {

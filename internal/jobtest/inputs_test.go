@@ -217,7 +217,7 @@ func TestWrongInputs(t *testing.T) {
 		words               string
 	}{
 		{"nothing matches", filepath.Join(dir, "*.parquet"), "", "", coordinator.ErrNoInput, "*.parquet"},
-		{"no folder", filepath.Join(dir, "gone", "*"), "", "", store.ErrNoBucket, "gone"},
+		{"no folder", filepath.Join(dir, "gone", "*"), "", "", coordinator.ErrNoInput, "gone"},
 		{"output in use", filepath.Join(dir, "*"), full, "", coordinator.ErrTaken, "somebody's.txt"},
 		{"no bucket", "s3://dice-no-such-bucket/*", "", "", store.ErrNoBucket, "dice-no-such-bucket"},
 		{"no output bucket", filepath.Join(dir, "*"), "s3://dice-no-such-bucket/out", "", store.ErrNoBucket, "dice-no-such-bucket"},
