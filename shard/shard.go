@@ -32,7 +32,7 @@ type Limits struct {
 // DefaultLimits are those of every new plan.
 var DefaultLimits = Limits{
 	Line: 96 << 20, Field: 80 << 20, Result: 96 << 20, Page: 256 << 20, Footer: 64 << 20,
-	Certificate: 1 << 20, Depth: 128, Elements: 4 << 20, Content: 1 << 10,
+	Certificate: 1 << 20, Depth: 128, Elements: 256 << 10, Content: 1 << 10,
 }
 
 // Mode says which records come out.
