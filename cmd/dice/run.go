@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"slices"
@@ -223,7 +224,7 @@ func runWorker(ctx context.Context, conn *nats.Conn, cfg worker.Config,
 
 func (j *localJob) coordinator(conn *nats.Conn) *coordinator.Coordinator {
 	cfg := coordinator.Config{
-		Command: j.command, Output: j.output, Keep: j.cli.Bool("keep-work"), MaxTrouble: maxTrouble, Poll: pollEvery,
+		Command: j.command, Output: reachable(j.output), Keep: j.cli.Bool("keep-work"), MaxTrouble: maxTrouble, Poll: pollEvery,
 	}
 	return coordinator.New(cfg, coordinator.Deps{
 		Out: j.out, Open: j.open, Progress: j.progress, Log: j.log, Now: time.Now,
@@ -231,6 +232,18 @@ func (j *localJob) coordinator(conn *nats.Conn) *coordinator.Coordinator {
 			return queue.Open(ctx, conn, job, queue.Config{Lease: j.cli.Duration("lease"), Logger: j.log})
 		},
 	})
+}
+
+// reachable is the output as workers in other folders find it.
+func reachable(output string) string {
+	location, err := store.Parse(output)
+	if err != nil || location.Scheme != store.SchemeFile {
+		return output
+	}
+	if abs, err := filepath.Abs(location.Path); err == nil {
+		return abs
+	}
+	return output
 }
 
 // report prints the summary of a finished job, and says whether rows were rejected.
