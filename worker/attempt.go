@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -25,6 +27,8 @@ type attempt struct {
 	budget  int    // octets of memory that this task's sorters may use together
 	scratch string // folder for spilling
 	moved   *movement
+	log     *slog.Logger
+	created []string // keys of work files that are visible
 }
 
 // movement counts what a task has done so far. It is what keeps a lease alive: a task that moves nothing is hung.
@@ -36,20 +40,61 @@ type movement struct {
 // ErrNonDeterministic: a finished output file differs from what the task made again. This is a fault of DICE.
 var ErrNonDeterministic = errors.New("output differs from an earlier attempt's")
 
-// create starts a work file of this attempt.
-func (a *attempt) create(piece string) (store.Writer, string, error) {
-	key := a.key.DataKey(a.stage, a.task, a.id, piece)
-	w, err := a.out.NewWriter(a.ctx, key)
-	return w, key, err
+// workFile is a piece of data of this attempt on its way to its key, which no other attempt uses.
+type workFile struct {
+	store.Writer
+	attempt *attempt
+	key     string
+	size    int64
 }
 
+// create starts a work file of this attempt.
+func (a *attempt) create(piece string) (*workFile, error) {
+	key := a.key.DataKey(a.stage, a.task, a.id, piece)
+	w, err := a.out.NewWriter(a.ctx, key)
+	return &workFile{Writer: w, attempt: a, key: key}, err
+}
+
+func (f *workFile) Write(p []byte) (int, error) {
+	f.size += int64(len(p))
+	f.attempt.moved.bytes.Add(int64(len(p)))
+	return f.Writer.Write(p)
+}
+
+// finish makes the file visible. One that is there already is this attempt's own: the answer to its making got lost.
+func (f *workFile) finish() (shard.Blob, error) {
+	f.attempt.created = append(f.attempt.created, f.key)
+	if _, err := f.Commit(); err != nil && !errors.Is(err, store.ErrExists) {
+		return shard.Blob{}, err
+	}
+	return shard.Blob{Key: f.key, Size: f.size}, nil
+}
+
+// discard removes the work files of an attempt that failed. What cannot be removed goes when the job is published.
+func (a *attempt) discard() {
+	if len(a.created) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), discardTime)
+	defer cancel()
+	if err := a.out.Remove(ctx, a.created...); err != nil {
+		a.log.Debug("remove work files of a failed attempt", "error", err)
+	}
+}
+
+// discardTime is how long a failed attempt tries to clean up.
+const discardTime = 10 * time.Second
+
 // commit makes the task done, unless another attempt was first; then it removes what this one wrote.
-func (a *attempt) commit(c *shard.Commit, written ...string) error {
+func (a *attempt) commit(c *shard.Commit) error {
 	c.Stage, c.Task, c.Attempt, c.ResultVersion = a.stage, a.task, a.id, shard.ResultVersion
 	body, err := json.Marshal(c)
 	if err != nil {
 		return err
 	}
+	// From here on the record may exist, whatever an error says: what it names must not be discarded.
+	written := a.created
+	a.created = nil
 	key := a.key.CommitKey(a.stage, a.task)
 	err = a.out.Create(a.ctx, key, body)
 	if errors.Is(err, store.ErrExists) {
@@ -64,7 +109,9 @@ func (a *attempt) commit(c *shard.Commit, written ...string) error {
 // yield leaves a task to the attempt that committed first. That may have been this one, its answer lost.
 func (a *attempt) yield(key string, written []string) error {
 	first, err := readCommit(a.ctx, a.out, key)
-	if err != nil || first.Attempt == a.id {
+	switch {
+	case errors.Is(err, store.ErrNotFound): // the job was published and cleaned in the meantime
+	case err != nil || first.Attempt == a.id:
 		return err
 	}
 	return a.out.Remove(a.ctx, written...)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"slices"
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
@@ -67,7 +66,7 @@ type mapper struct {
 
 // mapShard runs a map task.
 func (a *attempt) mapShard(m *memos) error {
-	segment, segmentKey, err := a.create("segment")
+	segment, err := a.create("segment")
 	if err != nil {
 		return err
 	}
@@ -92,12 +91,10 @@ func (a *attempt) mapShard(m *memos) error {
 	if err := x.segment.Close(); err != nil {
 		return err
 	}
-	info, err := segment.Commit()
-	if err != nil {
+	if x.result.Segment, err = segment.finish(); err != nil {
 		return err
 	}
-	x.result.Segment = shard.Blob{Key: segmentKey, Size: info.Size}
-	return x.finish(segmentKey)
+	return x.finish()
 }
 
 // sightingsConfig is for sightings that may take budget octets of memory.
@@ -108,27 +105,27 @@ func (a *attempt) sightingsConfig(budget int) reduce.Config {
 }
 
 // finish writes the sightings and commits.
-func (x *mapper) finish(segmentKey string) error {
+func (x *mapper) finish() error {
 	blob, extents, err := x.writeSightings(x.sightings)
 	if err != nil {
 		return err
 	}
 	x.result.Sightings, x.result.Identity, x.result.Reuse = blob, extents[reduce.Identity], extents[reduce.Reuse]
-	return x.commit(&shard.Commit{Map: x.result}, segmentKey, blob.Key)
+	return x.commit(&shard.Commit{Map: x.result})
 }
 
 func (a *attempt) writeSightings(s *reduce.Sightings) (shard.Blob, [2][]shard.Extent, error) {
-	w, key, err := a.create("sightings")
+	w, err := a.create("sightings")
 	if err != nil {
 		return shard.Blob{}, [2][]shard.Extent{}, err
 	}
 	defer w.Abort()
 	extents, err := s.Store(w)
 	if err != nil {
-		return shard.Blob{}, extents, fmt.Errorf("write %s: %w", key, err)
+		return shard.Blob{}, extents, fmt.Errorf("write %s: %w", w.key, err)
 	}
-	info, err := w.Commit()
-	return shard.Blob{Key: key, Size: info.Size}, extents, err
+	blob, err := w.finish()
+	return blob, extents, err
 }
 
 // openInput opens a slice of an input for reading at the ETag of the plan.
@@ -290,96 +287,6 @@ func (x *mapper) kept(slice int, row *record.Row, a answer) error {
 	}
 	counts.Carried++
 	return x.carry(slice, row, at, a, labels)
-}
-
-// readCertificates reads the record's certificates. Several texts of one certificate become one.
-func (x *mapper) readCertificates(row *record.Row) {
-	x.held = x.held[:0]
-	for _, text := range row.Certificates {
-		x.held = append(x.held, x.certificate(row.Want, text))
-	}
-	if len(x.held) < 2 {
-		return
-	}
-	x.ordinals = x.ordinals[:0]
-	kept := 0
-	for i, c := range x.held {
-		first := slices.IndexFunc(x.held[:kept], func(d *certificate) bool { return d.parsed.SHA256 == c.parsed.SHA256 })
-		if first < 0 {
-			first = kept
-			x.held[kept], row.Certificates[kept] = c, row.Certificates[i]
-			kept++
-		}
-		x.ordinals = append(x.ordinals, int64(first)+1)
-	}
-	if kept < len(x.held) {
-		x.renumbered = tape.Renumber(x.wants[row.Want].Result, x.renumbered[:0], row.Result, x.ordinals)
-		row.Result, row.Certificates, x.held = x.renumbered, row.Certificates[:kept], x.held[:kept]
-	}
-}
-
-// certificate reads a certificate's text, unless it was read before.
-func (x *mapper) certificate(want int, text []byte) *certificate {
-	known := x.memos.certificates[want]
-	if c, ok := known.get(text); ok {
-		return c
-	}
-	c := readCertificate(text, x.protocols[want].Chains)
-	known.put(text, c, 1024)
-	return c
-}
-
-// testify sights the record's certificates with its host. A duplicate is evidence as well.
-func (x *mapper) testify(protocol uint8) error {
-	if !x.hasIP {
-		return nil
-	}
-	for _, c := range x.held {
-		if err := x.evidence(c, protocol); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// hold enters the record's certificates into the segment, each once, and claims them.
-func (x *mapper) hold(row *record.Row, at reduce.Address) error {
-	x.out.Certificates = x.out.Certificates[:0]
-	for i, c := range x.held {
-		text := row.Certificates[i]
-		index, entered := x.segment.Certificate(row.Want, text)
-		if !entered {
-			index = x.segment.AddCertificate(row.Want, text, c.tape, []byte(c.labels))
-			x.result.Protocols[row.Want].Certificates++
-			holder := reduce.Holder{Address: at, Certificate: true}
-			holder.Index = index
-			if err := x.claim(c, holder); err != nil {
-				return err
-			}
-		}
-		x.out.Certificates = append(x.out.Certificates, index)
-	}
-	return nil
-}
-
-func (x *mapper) claim(c *certificate, holder reduce.Holder) error {
-	if !c.valid {
-		return nil
-	}
-	if err := x.sightings.Claim(reduce.Certificate, c.sha, holder); err != nil {
-		return err
-	}
-	return x.sightings.Claim(reduce.Key, c.spki, holder)
-}
-
-func (x *mapper) evidence(c *certificate, protocol uint8) error {
-	if !c.valid {
-		return nil
-	}
-	if err := x.sightings.Evidence(reduce.Certificate, c.sha, x.addr, protocol); err != nil {
-		return err
-	}
-	return x.sightings.Evidence(reduce.Key, c.spki, x.addr, protocol)
 }
 
 // duplicate sights the record's identity and says whether this shard had it before.

@@ -78,7 +78,8 @@ func (a *attempt) giveUp(fault *dataFault, limit int) error {
 	if err != nil {
 		return err
 	}
-	if err := a.out.Create(a.ctx, a.key.FailureKey(a.stage, a.task, a.id), body); err != nil {
+	err = a.out.Create(a.ctx, a.key.FailureKey(a.stage, a.task, a.id), body)
+	if err != nil && !errors.Is(err, store.ErrExists) {
 		return err
 	}
 	err = a.out.List(a.ctx, a.key.FailurePrefix(a.stage, a.task), func(store.Info) error {

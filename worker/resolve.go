@@ -61,7 +61,7 @@ func (a *attempt) resolveIdentity() error {
 	if err := reduce.ResolveIdentity(a.counted(merged), verdicts, next, describe); err != nil {
 		return err
 	}
-	result, keys, err := a.writeVerdicts(index, verdicts)
+	result, err := a.writeVerdicts(index, verdicts)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func (a *attempt) resolveIdentity() error {
 		return err
 	}
 	result.Sightings, result.Reuse = &blob, extents[reduce.Reuse]
-	return a.commit(&shard.Commit{Resolve: result}, keys, blob.Key)
+	return a.commit(&shard.Commit{Resolve: result})
 }
 
 // describe tells which certificate and key a side table's payload holds.
@@ -83,25 +83,24 @@ func describe(payload []byte) (cert, key [32]byte, ok bool, err error) {
 }
 
 // writeVerdicts writes verdicts so that each output partition finds its own.
-func (a *attempt) writeVerdicts(index *shard.Index, v *reduce.Verdicts) (*shard.ResolveResult, string, error) {
+func (a *attempt) writeVerdicts(index *shard.Index, v *reduce.Verdicts) (*shard.ResolveResult, error) {
 	var ranges []reduce.Range
 	for _, p := range index.Partitions {
 		if p.Protocol < len(a.protocols) {
 			ranges = append(ranges, reduce.Range{Protocol: uint8(p.Protocol), From: uint32(p.From), To: uint32(p.To)})
 		}
 	}
-	w, key, err := a.create("verdicts")
+	w, err := a.create("verdicts")
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer w.Abort()
 	extents, err := v.Store(w, ranges)
 	if err != nil {
-		return nil, "", fmt.Errorf("write %s: %w", key, err)
+		return nil, fmt.Errorf("write %s: %w", w.key, err)
 	}
-	info, err := w.Commit()
-	result := &shard.ResolveResult{Verdicts: shard.Blob{Key: key, Size: info.Size}, Extents: extents}
-	return result, key, err
+	blob, err := w.finish()
+	return &shard.ResolveResult{Verdicts: blob, Extents: extents}, err
 }
 
 // resolveReuse finds who shares the certificates and keys of one key partition.
@@ -129,7 +128,7 @@ func (a *attempt) resolveReuse() error {
 	if err := reduce.ResolveReuse(a.counted(merged), a.plan.Command.Options.ReuseHosts, verdicts, table.add); err != nil {
 		return err
 	}
-	result, key, err := a.writeVerdicts(mapped, verdicts)
+	result, err := a.writeVerdicts(mapped, verdicts)
 	if err != nil {
 		return err
 	}
@@ -137,7 +136,7 @@ func (a *attempt) resolveReuse() error {
 		return err
 	}
 	result.Found = table.found
-	return a.commit(&shard.Commit{Resolve: result}, key)
+	return a.commit(&shard.Commit{Resolve: result})
 }
 
 // counted counts what passes, which keeps the lease alive.

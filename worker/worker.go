@@ -205,12 +205,15 @@ func (w *Worker) run(ctx context.Context, lease *queue.Lease, slot *memos, moved
 	defer os.RemoveAll(scratch)
 	a := &attempt{
 		job: j, ctx: ctx, stage: shard.Stage(lease.Task.Stage), task: lease.Task.ID, id: newAttemptID(),
-		budget: w.cfg.sorterBudget(), scratch: scratch, moved: moved,
+		budget: w.cfg.sorterBudget(), scratch: scratch, moved: moved, log: w.log,
 	}
 	if _, err := a.out.Stat(ctx, a.key.CommitKey(a.stage, a.task)); !errors.Is(err, store.ErrNotFound) {
 		return err // done already, or the store does not say
 	}
 	err = a.perform(slot)
+	if err != nil {
+		a.discard()
+	}
 	var fault *dataFault
 	if errors.As(err, &fault) {
 		return a.giveUp(fault, w.cfg.MaxFailures)

@@ -3,58 +3,12 @@ package worker
 import (
 	"fmt"
 	"io"
-	"slices"
 
-	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/reduce"
 	"github.com/dice-engine/dice/shard"
 )
-
-// Labels that only the whole scan can give.
-const (
-	labelCertificateReused = "certificate:reused"
-	labelKeyReused         = "certificate:key:reused"
-)
-
-// tableWriter writes one part of a table, if it gets any row.
-type tableWriter struct {
-	*attempt
-	key   string
-	shape *tape.Shape
-	file  *finalFile
-	rows  *record.Writer
-}
-
-func (t *tableWriter) write(row []byte) (err error) {
-	if t.rows == nil {
-		if t.file, err = t.createFinal(t.key); err != nil {
-			return err
-		}
-		if t.rows, err = record.NewWriter(t.file, t.shape, record.WriterOptions{}); err != nil {
-			return err
-		}
-	}
-	return t.rows.Write(row)
-}
-
-// finish completes the part. It returns nil when there was no row.
-func (t *tableWriter) finish() (*shard.Output, error) {
-	if t.rows == nil {
-		return nil, nil
-	}
-	if err := t.rows.Close(); err != nil {
-		return nil, fmt.Errorf("write %s: %w", t.key, err)
-	}
-	return t.attempt.finish(t.file, t.rows.Rows())
-}
-
-func (t *tableWriter) abort() {
-	if t.file != nil {
-		t.file.Abort()
-	}
-}
 
 // partWriter runs a write task: it joins the segments of a run of shards with the verdicts on them.
 type partWriter struct {
@@ -161,62 +115,6 @@ func (x *partWriter) openVerdicts(space int) (*verdictCursor, error) {
 	}
 	c := &verdictCursor{it: it}
 	return c, c.advance()
-}
-
-// verdictCursor stands before the next verdict in address order.
-type verdictCursor struct {
-	it   *reduce.VerdictReader
-	next reduce.Verdict
-	done bool
-}
-
-func (c *verdictCursor) Close() error { return c.it.Close() }
-
-func (c *verdictCursor) advance() (err error) {
-	c.next, err = c.it.Next()
-	if err == io.EOF {
-		c.done = true
-		return nil
-	}
-	return err
-}
-
-// at says whether the next verdict is on the given record or certificate.
-func (c *verdictCursor) at(task int, index uint32) bool {
-	return !c.done && c.next.Address.Shard == uint32(task) && c.next.Address.Index == index
-}
-
-// before says whether the next verdict comes before the given record or certificate.
-func (c *verdictCursor) before(task int, index uint32) bool {
-	if c.done || c.next.Address.Shard > uint32(task) {
-		return false
-	}
-	return c.next.Address.Shard < uint32(task) || c.next.Address.Index < index
-}
-
-// findings are the verdicts on one record.
-type findings struct {
-	duplicate       bool
-	payload         []byte // of an attached certificate
-	hosts, keyHosts uint32 // of it
-}
-
-// take collects the verdicts on a record.
-func (c *verdictCursor) take(task int, index uint32) (f findings, err error) {
-	for c.at(task, index) && err == nil {
-		switch c.next.Kind {
-		case reduce.Duplicate:
-			f.duplicate = true
-		case reduce.Attach:
-			f.payload = slices.Clone(c.next.Payload)
-		case reduce.CertificateHosts:
-			f.hosts = c.next.Hosts
-		case reduce.KeyHosts:
-			f.keyHosts = c.next.Hosts
-		}
-		err = c.advance()
-	}
-	return f, err
 }
 
 // writeShard writes one shard's records. Settled records are not in the segment: those of them that are duplicates
@@ -339,71 +237,6 @@ func (x *partWriter) attachedCertificate(payload []byte) (*certificate, error) {
 		x.attached.put(payload, c, len(payload))
 	}
 	return c, err
-}
-
-// gatherLabels collects the record's labels: its own, reuse, and those of what was attached.
-func (x *partWriter) gatherLabels(rec *reduce.SegmentRecord, attached *certificate, f findings) {
-	x.labels = splitLabels(x.labels[:0], string(rec.Record.Labels))
-	own := len(x.labels)
-	for _, c := range rec.Certificates {
-		x.reused(c.CertHosts, c.KeyHosts)
-	}
-	if attached != nil {
-		x.labels = splitLabels(x.labels, attached.labels)
-		x.labels = append(x.labels, attached.labelsAt(rec.Time, rec.HasTime)...)
-		x.reused(f.hosts, f.keyHosts)
-	}
-	if len(x.labels) > own {
-		slices.Sort(x.labels)
-		x.labels = slices.Compact(x.labels)
-	}
-}
-
-func (x *partWriter) reused(hosts, keyHosts uint32) {
-	enough := uint32(x.plan.Command.Options.ReuseHosts)
-	if hosts >= enough {
-		x.labels = append(x.labels, labelCertificateReused)
-	}
-	if keyHosts >= enough {
-		x.labels = append(x.labels, labelKeyReused)
-	}
-}
-
-// compose makes the row's tape.
-func (x *partWriter) compose(task int, rec *reduce.SegmentRecord, attached *certificate, f findings) []byte {
-	row := append(x.row[:0], tape.Present)
-	row = appendText(row, fieldIP, rec.IP)
-	row = appendText(row, fieldDomain, rec.Domain)
-	row = appendNumber(row, fieldPort, rec.Port)
-	if rec.HasTime {
-		row = tape.AppendInt(append(row, fieldTimestamp), rec.Time)
-	}
-	row = appendText(row, fieldStatus, rec.Status)
-	row = appendFingerprint(row, rec.Fingerprint)
-	if attached != nil || len(rec.Certificates) > 0 {
-		row = append(row, fieldCertificates)
-		for _, c := range rec.Certificates {
-			row = appendCertificate(append(row, tape.Present), c.Tape, c.CertHosts, c.KeyHosts)
-		}
-		if attached != nil {
-			row = appendCertificate(append(row, tape.Present), attached.tape, f.hosts, f.keyHosts)
-		}
-		row = append(row, tape.End)
-	}
-	row = appendLabels(row, x.labels)
-	row = x.appendSource(row, fieldSourceObject, task, int(rec.Slice), rec.Row)
-	x.row = append(row, tape.End)
-	return x.row
-}
-
-// appendSource appends the fields source_object, whose number is given, and source_row, which follows it.
-func (x *partWriter) appendSource(row []byte, field byte, task, slice int, line int64) []byte {
-	input := x.plan.Shards[task].Slices[slice].Input
-	row = appendText(row, field, x.plan.Inputs[input].URL)
-	if line > 0 {
-		line += x.lines[task][slice]
-	}
-	return appendNumber(row, field+1, line)
 }
 
 // writeRejects writes the rejects of a run of shards.
