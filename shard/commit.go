@@ -72,6 +72,7 @@ type SliceCounts struct {
 	Bytes       int64 `json:"bytes"`
 	Start       int64 `json:"start,omitempty"`
 	End         int64 `json:"end,omitempty"`
+	Damaged     bool  `json:"damaged,omitempty"` // it could not be read to its end; an entry of the rejects says so
 }
 
 // ResolveResult is what an identity or a reuse task leaves.

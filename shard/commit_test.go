@@ -89,6 +89,10 @@ func TestCheckSlices(t *testing.T) {
 	if CheckSlices(plan, commits) == nil {
 		t.Error("slices that do not fit together went unnoticed")
 	}
+	commits[0].Map.Slices[0].Damaged = true
+	if err := CheckSlices(plan, commits); err != nil {
+		t.Errorf("after a damaged slice: %v", err)
+	}
 }
 
 func TestFirstLines(t *testing.T) {

@@ -170,22 +170,34 @@ func (r *Records) sum() {
 	r.Records = r.Output + r.Duplicate + r.Filtered + r.Unlabelled + r.Other + r.Excluded + r.Rejected
 }
 
+// unknown is where a damaged slice ends.
+const unknown = -1
+
 // CheckSlices checks that the slices of compressed inputs fit together: each begins with the member after the last one
-// of the slice before. Commits are those of the map stage.
+// of the slice before. Where that one was damaged nobody knows, and its reject says what is lost. Commits are those of
+// the map stage.
 func CheckSlices(p *Plan, commits []Commit) error {
 	end := make([]int64, len(p.Inputs))
 	for i, s := range p.Shards {
 		for k, slice := range s.Slices {
 			m := commits[i].Map
-			if m == nil || m.Slices[k].End == 0 {
+			if m == nil {
 				continue
 			}
 			counts := m.Slices[k]
-			if counts.Start != end[slice.Input] {
+			if counts.Damaged {
+				end[slice.Input] = unknown
+			}
+			if counts.End == 0 {
+				continue
+			}
+			if end[slice.Input] != unknown && counts.Start != end[slice.Input] {
 				return fmt.Errorf("%s: what was taken for a member at offset %d is none, or the one before %d is damaged; "+
 					"use a --shard-size over the object's size", p.Inputs[slice.Input].URL, counts.Start, counts.Start)
 			}
-			end[slice.Input] = counts.End
+			if !counts.Damaged {
+				end[slice.Input] = counts.End
+			}
 		}
 	}
 	return nil

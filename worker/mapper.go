@@ -60,6 +60,7 @@ type mapper struct {
 	labels []string
 	reject []byte
 
+	damaged    bool // the slice at hand cannot be read to its end
 	ordinals   []int64
 	renumbered []byte
 }
@@ -149,10 +150,13 @@ func (x *mapper) slice(i int) error {
 		return err
 	}
 	defer reader.Close()
+	x.damaged = false
 	if err := x.rows(i, reader); err != nil {
 		return err
 	}
-	x.result.Slices = append(x.result.Slices, sliceCounts(reader.Counts()))
+	counts := sliceCounts(reader.Counts())
+	counts.Damaged = x.damaged
+	x.result.Slices = append(x.result.Slices, counts)
 	return nil
 }
 

@@ -42,6 +42,7 @@ func (x *sideMapper) slice(i int) error {
 		switch {
 		case err == io.EOF:
 			counts := sliceCounts(reader.Counts())
+			counts.Damaged, x.mapper.damaged = x.mapper.damaged, false
 			x.moved.bytes.Add(counts.Bytes)
 			x.mapper.result.Slices = append(x.mapper.result.Slices, counts)
 			return nil

@@ -132,6 +132,36 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
+// TestDamagedMembers: of a compressed object in several shards only the damaged members are lost, and rejects say so.
+func TestDamagedMembers(t *testing.T) {
+	dir := t.TempDir()
+	const members, lines = 40, 200
+	var whole []byte
+	for m := range members {
+		var text strings.Builder
+		for i := range lines {
+			text.WriteString(xmpp(fmt.Sprintf("10.0.%d.%d", m, i)) + "\n")
+		}
+		body := zipped(t, text.String())
+		if m == 0 || m == 17 {
+			body[len(body)/2] ^= 0x55
+		}
+		whole = append(whole, body...)
+	}
+	write(t, dir, "a.jsonl.gz", whole)
+	command := Command(filepath.Join(dir, "*"))
+	command.Options.ShardBytes = int64(len(whole) / 12)
+	files := Files(t, Run(t, Options{Command: command}).Out)
+	rejects := Table[Reject](t, files, shard.RejectsTable)
+	if len(rejects) < 2 {
+		t.Errorf("rejects %+v", rejects)
+	}
+	rows := len(Table[Row](t, files, shard.ProtocolTable("xmpp")))
+	if rows < lines*members*3/4 || rows >= lines*members {
+		t.Errorf("%d rows of %d came out", rows, lines*members)
+	}
+}
+
 // TestNames: a line with several protocols or names is several records, whatever the names are.
 func TestNames(t *testing.T) {
 	dir := t.TempDir()
