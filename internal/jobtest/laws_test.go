@@ -430,3 +430,29 @@ func TestManifestAddsUp(t *testing.T) {
 		}
 	}
 }
+
+// squatting puts something else where a part of the result belongs, just before it is written.
+type squatting struct{ store.Bucket }
+
+func (b squatting) NewWriter(ctx context.Context, key string) (store.Writer, error) {
+	if key == shard.PartKey(shard.ProtocolTable("xmpp"), 0) {
+		if err := b.Bucket.Create(ctx, key, []byte("something else")); err != nil && !errors.Is(err, store.ErrExists) {
+			return nil, err
+		}
+	}
+	return b.Bucket.NewWriter(ctx, key)
+}
+
+// TestPartThatDiffersFailsTheJob: what stands under a final key is the same, or the job fails and publishes nothing.
+func TestPartThatDiffersFailsTheJob(t *testing.T) {
+	_, command := small(t)
+	job, err := Try(t, Options{
+		Command: command, Door: func(_ int, b store.Bucket) store.Bucket { return squatting{b} },
+	})
+	if !errors.Is(err, coordinator.ErrFailed) || !strings.Contains(err.Error(), "differs from an earlier attempt's") {
+		t.Errorf("got %v", err)
+	}
+	if _, there := Files(t, job.Out)[shard.ManifestKey]; there {
+		t.Error("a manifest was published")
+	}
+}
