@@ -1,12 +1,10 @@
 # Everything here is a short name for a go command. CI runs the same ones: see .ci/run.
 FUZZTIME ?= 30s
-SEED     ?= 1
-ROUNDS   ?= 20
 COUNT    ?= 6
 TOOLS    := $(CURDIR)/.cache/bin
 TEST     := go test -timeout 60m
 
-.PHONY: all build test race chaos fuzz bench benchcmp lint docs sample servers
+.PHONY: all build test race fuzz bench benchcmp lint docs sample servers
 
 all: lint test
 
@@ -25,9 +23,6 @@ race:
 # MinIO and nats-server from pinned modules, into the user's cache. Takes minutes, once.
 servers:
 	go run ./internal/servertest/install
-
-chaos:
-	DICE_CHAOS_SEED=$(SEED) DICE_CHAOS_ROUNDS=$(ROUNDS) $(TEST) -count=1 -run Chaos -v ./internal/jobtest
 
 # Every fuzz target in turn.
 fuzz:

@@ -150,7 +150,11 @@ func (c *Coordinator) prepare(ctx context.Context, digest string) error {
 	}
 	c.key = shard.Job(job)
 	if inputs != nil {
-		err = createJSON(ctx, c.deps.Out, c.key.PlanKey(), c.makePlan(job, digest, inputs))
+		plan := c.makePlan(job, digest, inputs)
+		if len(plan.Shards) > shard.MaxShards {
+			return fmt.Errorf("%w: %d shards are over the limit of %d: raise --shard-size", ErrFailed, len(plan.Shards), shard.MaxShards)
+		}
+		err = createJSON(ctx, c.deps.Out, c.key.PlanKey(), plan)
 		if err != nil && !errors.Is(err, store.ErrExists) {
 			return err
 		}

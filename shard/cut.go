@@ -17,6 +17,9 @@ func Order(inputs []Input) []Input {
 	return slices.CompactFunc(ordered, func(a, b Input) bool { return a.URL == b.URL })
 }
 
+// MaxShards is how many shards a job can have: their numbers stand in 24 bits wherever records are addressed.
+const MaxShards = 1 << 24
+
 // maxSlices bounds the objects of one shard: their slices' counts are held and committed together.
 const maxSlices = 1000
 

@@ -68,7 +68,7 @@ func showSummary(c *cli.Context, out store.Bucket) error {
 // unfinished explains a missing document.
 func unfinished(err error) string {
 	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNoBucket) {
-		return " (is the job finished? see dice status)"
+		return " (is the job finished? the same dice classify command goes on with it)"
 	}
 	return ""
 }
