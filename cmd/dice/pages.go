@@ -7,6 +7,8 @@ import (
 
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/internal/zgrab2"
+	"github.com/dice-engine/dice/protocols"
+	"github.com/dice-engine/dice/worker"
 )
 
 // column is a column of a table, or a member of a record, for documentation.
@@ -95,6 +97,7 @@ func recordsPage(w io.Writer, list []sheet) error {
 		fmt.Fprintf(w, "\n### Result of %s\n\n", r.Title)
 		columnTable(w, columns(r.Shape.Root))
 	}
+	outputTables(w)
 	fmt.Fprint(w, "\n## Output: fingerprints\n\nThe members of the column `fingerprint`, by protocol. Unknown is null.\n")
 	for _, s := range list {
 		if len(s.Fingerprint) > 0 {
@@ -103,6 +106,22 @@ func recordsPage(w io.Writer, list []sheet) error {
 		}
 	}
 	return nil
+}
+
+// outputTables writes the columns of a result's tables.
+func outputTables(w io.Writer) {
+	fmt.Fprint(w, "\n## Output: records\n\n`protocol=<p>/part-NNNNN.parquet`, in input order.\n\n")
+	var rows []column
+	for _, c := range columns(worker.OutputShape(protocols.All()[0]).Root) {
+		if !strings.HasPrefix(c.Name, "fingerprint.") { // they are the protocol's
+			rows = append(rows, c)
+		}
+	}
+	columnTable(w, rows)
+	fmt.Fprint(w, "\n## Output: what is on several hosts\n\n`reuse/part-NNNNN.parquet`.\n\n")
+	columnTable(w, columns(tape.Of[worker.ReuseRow]().Root))
+	fmt.Fprint(w, "\n## Output: what could not be read\n\n`rejects/part-NNNNN.parquet`.\n\n")
+	columnTable(w, columns(tape.Of[worker.RejectRow]().Root))
 }
 
 const recordsHead = `# Records

@@ -63,7 +63,7 @@ func workerConfig(c *cli.Context) (worker.Config, error) {
 	if err != nil {
 		return worker.Config{}, fmt.Errorf("%w: --memory: %w", errUsage, err)
 	}
-	debug.SetMemoryLimit(memory)
+	debug.SetMemoryLimit(memory / 10 * 8) // the rest is for what the runtime does not count
 	return worker.Config{
 		Name: hostname(), Slots: c.Int("workers"), Memory: memory, Scratch: c.String("scratch"), MaxFailures: maxFailures,
 	}, nil
