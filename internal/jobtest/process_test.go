@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -28,7 +30,36 @@ func build(t testing.TB) string {
 // process is a dice process under test.
 type process struct {
 	*exec.Cmd
-	output bytes.Buffer
+	output talk
+}
+
+// talk collects what a process says, while others read it.
+type talk struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *talk) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *talk) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// says waits until the process has said something.
+func (p *process) says(t testing.TB, words string) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(p.output.String(), words); {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s never said %q:\n%s", p.Args[1], words, p.output.String())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func start(t testing.TB, binary string, args ...string) *process {
@@ -79,13 +110,15 @@ func TestProcesses(t *testing.T) {
 
 	coordinator := start(t, binary, job(url+"/out", "--nats", nats, "--workers", "0")...)
 	victim := start(t, binary, "worker", "--nats", nats, "--workers", "1")
-	time.Sleep(300 * time.Millisecond)
+	victim.says(t, "waiting for tasks")
+	time.Sleep(100 * time.Millisecond) // to have a task in hand
 	if err := victim.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	leaving := start(t, binary, "worker", "--nats", nats, "--workers", "1")
 	late := start(t, binary, "worker", "--nats", nats, "--workers", "2")
-	time.Sleep(300 * time.Millisecond)
+	leaving.says(t, "waiting for tasks")
+	time.Sleep(100 * time.Millisecond)
 	if err := leaving.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}
