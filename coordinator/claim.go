@@ -16,6 +16,9 @@ import (
 // ErrTaken: the output holds something else. Choose an empty output, or the command that it belongs to.
 var ErrTaken = errors.New("output is not empty and not this job's")
 
+// ErrCancelled: somebody cancelled the job. The same command begins a new one.
+var ErrCancelled = errors.New("job was cancelled")
+
 // digest identifies a command.
 func digest(c shard.Command) (string, error) {
 	body, err := json.Marshal(c)
@@ -43,11 +46,11 @@ func readJSON(ctx context.Context, b store.Bucket, key string, v any) error {
 
 // createJSON makes an object of v.
 func createJSON(ctx context.Context, b store.Bucket, key string, v any) error {
-	body, err := json.MarshalIndent(v, "", " ")
+	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	return b.Create(ctx, key, append(body, '\n'))
+	return b.Create(ctx, key, body)
 }
 
 // published returns the manifest of a finished job, or nil.
@@ -59,17 +62,34 @@ func published(ctx context.Context, out store.Bucket, digest string) (*shard.Man
 		return nil, nil
 	case err != nil:
 		return nil, err
+	case m.Cancelled:
+		return nil, fmt.Errorf("%w: %s is not yet cleaned up, see dice cancel", ErrCancelled, out.URL())
 	case m.Digest != digest:
-		return nil, fmt.Errorf("%w: %s has the result of another command", ErrTaken, out.URL())
+		return nil, fmt.Errorf("%w: %s has the result of another command: name another output", ErrTaken, out.URL())
 	}
 	return m, nil
 }
 
-// claim makes the output this job's, or finds whose it is. It returns the name of the job to go on with.
-func claim(ctx context.Context, out store.Bucket, digest, job string) (string, error) {
+// readClaim returns the claim of an output, or nil.
+func readClaim(ctx context.Context, out store.Bucket) (*shard.Claim, error) {
 	there := &shard.Claim{}
 	err := readJSON(ctx, out, shard.ClaimKey, there)
 	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	return there, err
+}
+
+// owns says whether an output is a job's.
+func owns(ctx context.Context, out store.Bucket, job string) (bool, error) {
+	there, err := readClaim(ctx, out)
+	return there != nil && there.Job == job, err
+}
+
+// claim makes the output this job's, or finds whose it is. It returns the name of the job to go on with.
+func claim(ctx context.Context, out store.Bucket, digest, job string) (string, error) {
+	there, err := readClaim(ctx, out)
+	if err == nil && there == nil {
 		if err := checkEmpty(ctx, out); err != nil {
 			return "", err
 		}
@@ -78,12 +98,14 @@ func claim(ctx context.Context, out store.Bucket, digest, job string) (string, e
 			return job, nil
 		}
 		if errors.Is(err, store.ErrExists) {
-			err = readJSON(ctx, out, shard.ClaimKey, there)
+			there, err = readClaim(ctx, out)
 		}
 	}
 	switch {
 	case err != nil:
 		return "", fmt.Errorf("claim output %s: %w", out.URL(), err)
+	case there == nil:
+		return "", fmt.Errorf("%w while it was begun", ErrCancelled)
 	case there.Digest != digest:
 		return "", fmt.Errorf("%w: %s belongs to job %s of another command", ErrTaken, out.URL(), there.Job)
 	}

@@ -21,10 +21,13 @@ import (
 type Config struct {
 	Command shard.Command
 	Output  string // where the result goes: a place that workers can dial, with credentials from their own environment
-	Keep    bool   // leave work files after publishing
 
 	// Policy, which is not part of the job:
-	MaxTrouble int           // attempts of one task that may fail for the store's or a machine's trouble
+	Name       string        // of this process, for people
+	Keep       bool          // leave work files after publishing
+	SkipBad    bool          // publish without objects that cannot be processed
+	MaxTrouble int           // attempts of one task that may fail for the store's trouble
+	Patience   time.Duration // for which a task that is slower than its peers is not handed out a second time
 	Poll       time.Duration // how often commit records are listed, in case that a report got lost
 }
 
@@ -41,8 +44,10 @@ type Deps struct {
 // Queue is what a coordinator needs of the queue of a job.
 type Queue interface {
 	Publish(ctx context.Context, tasks []queue.Task) error
-	Queued(ctx context.Context) (int, error) // tasks waiting or at work
+	Pending(ctx context.Context) (queue.Pending, error)
+	Purge(ctx context.Context, stage string) error
 	Watch(ctx context.Context) (<-chan queue.Progress, error)
+	Answer(ctx context.Context, status func() queue.Status) error
 	Delete(ctx context.Context) error
 }
 
@@ -69,20 +74,19 @@ type Coordinator struct {
 	key        shard.Job
 	queue      Queue
 	events     <-chan queue.Progress
-	indexes    map[shard.Stage]*shard.Index
-	moving     map[taskName]queue.Progress // what running tasks reported last
-}
-
-type taskName struct {
-	stage string
-	task  int
+	tallies    map[shard.Stage]*shard.StageTally // of the stages that are finished
+	view       *view
+	pending    queue.Pending // how full the queue was when it was last seen
+	lonely     time.Time     // when to tell that there are no workers; zero: there are
+	reread     map[int]bool  // inputs that were read again, as their slices did not fit together
 }
 
 // New returns a coordinator.
 func New(cfg Config, deps Deps) *Coordinator {
+	now := deps.Now()
 	return &Coordinator{
-		cfg: cfg, deps: deps, generation: int(deps.Now().Unix()),
-		indexes: map[shard.Stage]*shard.Index{}, moving: map[taskName]queue.Progress{},
+		cfg: cfg, deps: deps, generation: int(now.Unix()), tallies: map[shard.Stage]*shard.StageTally{}, view: newView(now),
+		reread: map[int]bool{},
 	}
 }
 
@@ -92,8 +96,12 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m, err := published(ctx, c.deps.Out, digest); m != nil || err != nil {
-		return &Result{Manifest: m, Earlier: true}, err
+	m, err := published(ctx, c.deps.Out, digest)
+	if err != nil {
+		return nil, err
+	}
+	if m != nil {
+		return &Result{Manifest: m, Earlier: true}, c.cleanEarlier(ctx)
 	}
 	if err := c.prepare(ctx, digest); err != nil {
 		return nil, err
@@ -107,28 +115,72 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 	if c.events, err = c.queue.Watch(watching); err != nil {
 		return nil, fmt.Errorf("watch job %s: %w", c.plan.Job, err)
 	}
+	if err := c.queue.Answer(watching, c.status); err != nil {
+		return nil, err
+	}
 	manifest, err := c.stages(ctx, digest)
+	if errors.Is(err, ErrCancelled) {
+		_, late := removeBelow(ctx, c.deps.Out, c.key.Prefix(), everything, nil) // what was created after the cancelling
+		return nil, errors.Join(err, late, c.queue.Delete(ctx))
+	}
+	if errors.Is(err, ErrFailed) {
+		c.dismiss(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return &Result{Job: c.plan.Job, Manifest: manifest}, c.clean(ctx)
 }
 
-// stages runs the stages and publishes. Where the plan is gone, another coordinator was faster.
+// dismiss removes the queue of a job that failed, lest workers go on with what leads nowhere.
+func (c *Coordinator) dismiss(ctx context.Context) {
+	if err := c.queue.Delete(ctx); err != nil {
+		c.deps.Log.Warn("remove the queue of the failed job", "job", c.key, "error", err)
+	}
+}
+
+// status tells how the job is going.
+func (c *Coordinator) status() queue.Status {
+	s := c.view.status(c.deps.Now())
+	s.Job, s.Output, s.Coordinator = c.plan.Job, c.deps.Out.URL(), c.cfg.Name
+	return s
+}
+
+// stages runs the stages and publishes. Where the job is no longer the output's, or its plan is gone, another
+// coordinator was faster, or the job was cancelled.
 func (c *Coordinator) stages(ctx context.Context, digest string) (*shard.Manifest, error) {
 	err := c.allStages(ctx)
 	if err == nil {
 		return c.publish(ctx)
 	}
-	if m, _ := published(ctx, c.deps.Out, digest); m != nil {
+	m, state := published(ctx, c.deps.Out, digest)
+	switch {
+	case m != nil:
 		return m, nil
+	case errors.Is(state, ErrCancelled), errors.Is(err, ErrCancelled):
+		return nil, c.cancelled()
+	case state != nil && !errors.Is(state, ErrTaken):
+		return nil, err // nobody knows
+	}
+	if _, there := c.deps.Out.Stat(ctx, c.key.PlanKey()); errors.Is(there, store.ErrNotFound) {
+		return nil, c.cancelled()
 	}
 	return nil, err
 }
 
+func (c *Coordinator) cancelled() error { return fmt.Errorf("%w: job %s", ErrCancelled, c.key) }
+
 func (c *Coordinator) allStages(ctx context.Context) error {
-	for _, stage := range shard.Stages {
-		if err := c.stage(ctx, stage); err != nil {
+	for _, stage := range c.plan.Stages() {
+		err := c.readIndex(ctx, stage)
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			err = c.stage(ctx, stage)
+		case err == nil:
+			n := c.tallies[stage].Tasks
+			c.view.stage(string(stage), n, n, c.deps.Now())
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -144,16 +196,19 @@ func (c *Coordinator) prepare(ctx context.Context, digest string) error {
 	if err != nil {
 		return err
 	}
+	var plan *shard.Plan
+	if inputs != nil {
+		if plan, err = c.makePlan(digest, inputs); err != nil {
+			return err
+		}
+	}
 	job, err := claim(ctx, c.deps.Out, digest, c.newJobName())
 	if err != nil {
 		return err
 	}
 	c.key = shard.Job(job)
-	if inputs != nil {
-		plan := c.makePlan(job, digest, inputs)
-		if len(plan.Shards) > shard.MaxShards {
-			return fmt.Errorf("%w: %d shards are over the limit of %d: raise --shard-size", ErrFailed, len(plan.Shards), shard.MaxShards)
-		}
+	if plan != nil {
+		plan.Job = job
 		err = createJSON(ctx, c.deps.Out, c.key.PlanKey(), plan)
 		if err != nil && !errors.Is(err, store.ErrExists) {
 			return err
@@ -163,7 +218,13 @@ func (c *Coordinator) prepare(ctx context.Context, digest string) error {
 	if err := readJSON(ctx, c.deps.Out, c.key.PlanKey(), c.plan); err != nil {
 		return fmt.Errorf("read plan of job %s: %w", job, err)
 	}
-	return c.forgive(ctx)
+	// The job may have been cancelled between its claim and its plan.
+	ours, err := owns(ctx, c.deps.Out, job)
+	if err == nil && !ours {
+		_, err = removeBelow(ctx, c.deps.Out, c.key.Prefix(), everything, nil)
+		err = errors.Join(c.cancelled(), err)
+	}
+	return err
 }
 
 // planned are the inputs of a new job.
@@ -171,9 +232,8 @@ type planned struct{ scans, side []shard.Input }
 
 // planInputs lists the inputs, unless a job of this command is there with a plan.
 func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, error) {
-	there := &shard.Claim{}
-	err := readJSON(ctx, c.deps.Out, shard.ClaimKey, there)
-	if err == nil && there.Digest == digest {
+	there, err := readClaim(ctx, c.deps.Out)
+	if err == nil && there != nil && there.Digest == digest {
 		if _, err = c.deps.Out.Stat(ctx, shard.Job(there.Job).PlanKey()); err == nil {
 			c.deps.Log.Info("go on with job", "job", there.Job)
 			return nil, nil
@@ -182,6 +242,10 @@ func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, 
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
+	return c.listAll(ctx)
+}
+
+func (c *Coordinator) listAll(ctx context.Context) (*planned, error) {
 	scans, err := c.listInputs(ctx, c.cfg.Command.Files)
 	if err != nil {
 		return nil, err
@@ -190,18 +254,22 @@ func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, 
 	return &planned{scans: scans, side: side}, err
 }
 
-func (c *Coordinator) makePlan(job, digest string, in *planned) *shard.Plan {
+func (c *Coordinator) makePlan(digest string, in *planned) (*shard.Plan, error) {
 	target := c.cfg.Command.Options.ShardBytes
 	p := &shard.Plan{
-		Job: job, Command: c.cfg.Command, Digest: digest,
+		Command: c.cfg.Command, Digest: digest,
 		Inputs:        append(append([]shard.Input{}, in.scans...), in.side...),
 		Shards:        shard.Cut(in.scans, 0, target, false),
 		KeyPartitions: shard.KeyPartitions(in.scans),
 		HashKey:       make([]byte, 16),
 	}
 	p.Shards = append(p.Shards, shard.Cut(in.side, len(in.scans), target, true)...)
+	p.Streams = shard.Streams(p.Inputs, p.Shards)
+	if len(p.Shards) > shard.MaxShards {
+		return nil, fmt.Errorf("%w: %d shards are over the limit of %d: raise --shard-size", ErrFailed, len(p.Shards), shard.MaxShards)
+	}
 	rand.Read(p.HashKey)
-	return p
+	return p, nil
 }
 
 // newJobName returns a name that sorts by time.
@@ -209,31 +277,4 @@ func (c *Coordinator) newJobName() string {
 	random := make([]byte, 4)
 	rand.Read(random)
 	return c.deps.Now().UTC().Format("20060102t150405") + "-" + hex.EncodeToString(random)
-}
-
-// forgive removes the records of tasks that were given up, so that a new run tries them again.
-func (c *Coordinator) forgive(ctx context.Context) error {
-	for _, stage := range shard.Stages {
-		commits, err := c.readCommits(ctx, stage)
-		if err != nil {
-			return err
-		}
-		for task, commit := range commits {
-			if commit.Skipped == nil {
-				continue
-			}
-			keys := []string{c.key.CommitKey(stage, task)}
-			err := c.deps.Out.List(ctx, c.key.FailurePrefix(stage, task), func(i store.Info) error {
-				keys = append(keys, i.Key)
-				return nil
-			})
-			if err == nil {
-				err = c.deps.Out.Remove(ctx, keys...)
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

@@ -79,23 +79,34 @@ func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.
 		return nil, err
 	}
 	var found []shard.Input
+	own := 0
 	err = bucket.List(ctx, literal(at.rest), func(i store.Info) error {
 		ok, err := shard.Match(at.rest, i.Key)
-		if err == nil && ok && !c.inOutput(at, i.Key) {
+		switch {
+		case err != nil || !ok:
+		case c.inOutput(at, i.Key):
+			own++
+		default:
 			found = append(found, shard.Input{
 				URL: at.shown + i.Key, Place: at.dial, Key: i.Key, Size: i.Size, ETag: i.ETag,
 			})
 		}
 		return err
 	})
+	if err == nil && len(found) == 0 && own > 0 {
+		return nil, fmt.Errorf("%w: all that matches lies in the output %s, which is never read: choose another one", ErrNoInput, c.cfg.Output)
+	}
 	if err == nil && len(found) == 0 && strings.HasPrefix(at.dial, store.SchemeS3+"://") {
 		err = store.Exists(ctx, bucket) // a missing bucket is not an empty one
 	}
 	return found, err
 }
 
-// inOutput says whether an object lies in the job's own output.
+// inOutput says whether an object lies in the job's own output, if it has one yet.
 func (c *Coordinator) inOutput(at place, key string) bool {
+	if c.cfg.Output == "" {
+		return false
+	}
 	object, _, _ := strings.Cut(at.dial, "?")
 	output, _, _ := strings.Cut(c.cfg.Output, "?")
 	if !strings.HasPrefix(output, "s3://") {

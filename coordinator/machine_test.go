@@ -2,7 +2,9 @@ package coordinator
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -11,37 +13,146 @@ import (
 
 var allowActions = cmp.AllowUnexported(publish{}, list{}, finish{}, fail{})
 
-func TestMachine(t *testing.T) {
-	m := &machine{maxTrouble: 2}
-	for i, step := range []struct {
-		event event
-		want  []action
-	}{
-		{began{shard.Map, 3, []int{1}, 0, 5}, []action{publish{shard.Map, []int{0, 2}, 6}}},
-		{reported{shard.Map, 0}, nil},
-		{reported{shard.Map, 0}, nil},
-		{reported{shard.Reuse, 2}, nil},
-		{reported{shard.Map, 99}, nil},
-		{troubled{shard.Map, 2, "store is slow"}, nil},
-		{listed{shard.Map, []int{0, 1}, 1}, nil},
-		{listed{shard.Map, []int{1}, 0}, []action{publish{shard.Map, []int{0, 2}, 7}}},
-		{reported{shard.Map, 0}, nil},
-		{reported{shard.Map, 2}, []action{list{shard.Map}}},
-		{listed{shard.Map, []int{0, 1, 2}, 0}, []action{finish{shard.Map}}},
-		{listed{shard.Map, []int{0, 1, 2}, 0}, nil},
-		{doomed{"late"}, nil},
-		{began{shard.Write, 0, nil, 0, 0}, []action{finish{shard.Write}}},
-		{began{shard.Write, 1, nil, 1, 0}, nil},
-		{listed{shard.Write, nil, 0}, []action{publish{shard.Write, []int{0}, 1}}},
-		{troubled{shard.Write, 0, "a"}, nil},
-		{troubled{shard.Write, 0, "b"}, []action{fail{"b"}}},
-		{reported{shard.Write, 0}, nil},
-	} {
-		got := m.handle(step.event)
-		if diff := cmp.Diff(step.want, got, allowActions); diff != "" {
-			t.Fatalf("step %d, %+v: want - got +\n%s", i, step.event, diff)
+// step is an event and what it should lead to.
+type step struct {
+	event event
+	want  []action
+}
+
+func play(t *testing.T, m *machine, steps []step) {
+	t.Helper()
+	for i, s := range steps {
+		if diff := cmp.Diff(s.want, m.handle(s.event), allowActions); diff != "" {
+			t.Fatalf("step %d, %+v: want - got +\n%s", i, s.event, diff)
 		}
 	}
+}
+
+// after returns a time.
+func after(seconds int) time.Time { return time.Unix(int64(seconds), 0) }
+
+func TestMachine(t *testing.T) {
+	start := func(stage shard.Stage, tasks int, done []int, waiting, generation int) began {
+		return began{listed{stage: stage, done: done, waiting: waiting}, tasks, generation}
+	}
+	list1 := func(stage shard.Stage, done []int, waiting, taken int) listed {
+		return listed{stage: stage, done: done, waiting: waiting, taken: taken}
+	}
+	other := []string{"y"}
+	play(t, &machine{policy: policy{maxTrouble: 2}}, []step{
+		{start(shard.Map, 3, []int{1}, 0, 5), []action{publish{shard.Map, []int{0, 2}, 6, false}}},
+		{reported{shard.Map, 0, "z", after(0)}, nil},
+		{reported{shard.Map, 0, "z", after(0)}, nil},
+		{reported{shard.Reuse, 2, "z", after(0)}, nil},
+		{reported{shard.Map, 99, "z", after(0)}, nil},
+		{troubled{shard.Map, 2, "a", other, false, false, "store is slow"}, nil},
+		{troubled{shard.Map, 2, "a", other, false, false, "store is slow"}, nil}, // one worker's trouble may be its own
+		{troubled{shard.Map, -1, "a", other, false, false, "nonsense"}, nil},
+		{doomed{shard.Map, 0, "late news of a task that is done"}, nil},
+		{list1(shard.Map, []int{0, 1}, 1, 0), nil},
+		{list1(shard.Map, []int{0, 1}, 0, 1), nil},
+		{list1(shard.Map, []int{1}, -1, 0), nil}, // the queue cannot be reached
+		{list1(shard.Map, []int{1}, 0, 0), []action{publish{shard.Map, []int{0, 2}, 7, false}}},
+		{reported{shard.Map, 0, "z", after(0)}, nil},
+		{reported{shard.Map, 2, "z", after(0)}, []action{list{shard.Map}}},
+		{list1(shard.Map, []int{0, 1, 2}, -1, 0), []action{finish{shard.Map}}},
+		{list1(shard.Map, []int{0, 1, 2}, 0, 0), nil},
+		{doomed{shard.Map, 0, "late"}, nil},
+		{start(shard.Write, 0, nil, 0, 0), []action{finish{shard.Write}}},
+		{start(shard.Write, 1, nil, 1, 0), nil},
+		{list1(shard.Write, nil, 0, 0), []action{publish{shard.Write, []int{0}, 1, false}}},
+		{doomed{shard.Map, 0, "of an earlier stage"}, nil},
+		{troubled{shard.Write, 0, "a", other, false, false, "a"}, nil},
+		{troubled{shard.Write, 0, "b", other, false, false, "b"}, []action{fail{"b"}}},
+		{reported{shard.Write, 0, "z", after(0)}, nil},
+		{start(shard.Map, 1, nil, 1, 0), nil},
+		{troubled{shard.Map, 0, "a", other, false, false, "a"}, nil},
+		{troubled{shard.Map, 0, "a", nil, false, false, "there is nobody else"}, []action{fail{"there is nobody else"}}},
+		{start(shard.Map, 1, nil, 1, 0), nil},
+		{doomed{shard.Map, 0, "input changed"}, []action{fail{"input changed"}}},
+	})
+	play(t, &machine{policy: policy{maxTrouble: 8}}, []step{ // plain answers: of two workers, or twice of the only one
+		{start(shard.Map, 2, nil, 2, 0), nil},
+		{troubled{shard.Map, 0, "a", other, false, true, "denied"}, nil},
+		{troubled{shard.Map, 0, "a", other, false, true, "denied"}, nil},
+		{troubled{shard.Map, 1, "b", other, false, true, "denied"}, nil},
+		{troubled{shard.Map, 0, "b", other, false, true, "denied"}, []action{fail{"denied"}}},
+		{start(shard.Map, 1, nil, 1, 0), nil},
+		{troubled{shard.Map, 0, "a", nil, false, true, "denied"}, nil},
+		{troubled{shard.Map, 0, "a", nil, false, true, "denied"}, []action{fail{"denied"}}},
+	})
+}
+
+// TestEachInTroubleWithItsOwn: the job also fails when no two workers fail at the same task, once none is left that has
+// done anything.
+func TestEachInTroubleWithItsOwn(t *testing.T) {
+	trouble := func(task int, worker string, idle bool) event {
+		others := slices.DeleteFunc([]string{"a", "b", "c"}, func(name string) bool { return name == worker })
+		return troubled{shard.Map, task, worker, others, idle, false, worker}
+	}
+	play(t, &machine{policy: policy{maxTrouble: 2}}, []step{
+		{began{listed{stage: shard.Map, waiting: 9}, 9, 0}, nil},
+		{trouble(0, "a", false), nil}, {trouble(0, "a", false), nil},
+		{trouble(1, "b", false), nil}, {trouble(1, "b", false), nil},
+		{trouble(2, "c", false), nil},
+		{reported{shard.Map, 3, "c", after(1)}, nil}, // so that c is well
+		{trouble(0, "a", false), nil},                // c may help
+		{trouble(2, "c", true), nil},                 // somebody waits
+		{trouble(1, "b", false), nil},                // c failed once in a row
+		{trouble(4, "c", false), nil},
+		{trouble(1, "b", false), []action{fail{"b"}}},
+	})
+}
+
+// TestStragglersAreOfferedTwice: once, when nothing waits, and only far behind their peers.
+func TestStragglersAreOfferedTwice(t *testing.T) {
+	m := &machine{policy: policy{maxTrouble: 2, patience: 5 * time.Second}}
+	at := func(seconds int, done []int, waiting, taken int) listed {
+		return listed{shard.Map, done, waiting, taken, after(seconds)}
+	}
+	steps := []step{{began{at(0, nil, 6, 0), 6, 0}, nil}}
+	for task := range 6 {
+		steps = append(steps, step{heard{shard.Map, task, after(0)}, nil}, step{heard{shard.Map, task, after(3)}, nil})
+	}
+	steps = append(steps, []step{
+		{reported{shard.Map, 0, "z", after(3)}, nil},
+		{reported{shard.Map, 1, "z", after(4)}, nil},
+		{at(100, []int{0, 1}, 0, 4), nil}, // two peers tell nothing
+		{reported{shard.Map, 2, "z", after(5)}, nil},
+		{at(12, []int{0, 1, 2}, 0, 3), nil},  // three times their four seconds have not passed
+		{at(13, []int{0, 1, 2}, 1, 2), nil},  // something waits
+		{at(13, []int{0, 1, 2}, -1, 0), nil}, // nobody knows whether something waits
+		{at(13, []int{0, 1, 2}, 0, 3), []action{publish{shard.Map, []int{3, 4, 5}, 1, true}}},
+		{at(99, []int{0, 1, 2}, 0, 3), nil}, // once
+		{reported{shard.Map, 3, "z", after(100)}, nil},
+		{at(101, []int{0, 1, 2, 3, 4, 5}, 0, 1), []action{finish{shard.Map}}},
+	}...)
+	play(t, m, steps)
+
+	quick := &machine{policy: policy{patience: 5 * time.Second}}
+	play(t, quick, []step{
+		{began{at(0, nil, 4, 0), 4, 0}, nil},
+		{heard{shard.Map, 0, after(0)}, nil}, {heard{shard.Map, 1, after(0)}, nil},
+		{heard{shard.Map, 2, after(0)}, nil}, {heard{shard.Map, 3, after(0)}, nil},
+		{reported{shard.Map, 0, "z", after(0)}, nil}, {reported{shard.Map, 1, "z", after(0)}, nil}, {reported{shard.Map, 2, "z", after(0)}, nil},
+		{at(5, []int{0, 1, 2}, 0, 1), nil}, // within the patience
+		{at(6, []int{0, 1, 2}, 0, 1), []action{publish{shard.Map, []int{3}, 1, true}}},
+	})
+	early := &machine{policy: policy{patience: time.Second}} // three of ten are done: the others may be on their way
+	steps = []step{{began{at(0, nil, 10, 0), 10, 0}, nil}}
+	for task := range 10 {
+		steps = append(steps, step{heard{shard.Map, task, after(0)}, nil})
+	}
+	for task := range 3 {
+		steps = append(steps, step{reported{shard.Map, task, "z", after(1)}, nil})
+	}
+	play(t, early, append(steps, step{at(50, []int{0, 1, 2}, 0, 7), nil},
+		step{at(101, []int{0, 1, 2}, 0, 7), []action{publish{shard.Map, []int{3, 4, 5, 6, 7, 8, 9}, 1, true}}}))
+	single := &machine{policy: policy{patience: time.Second}} // without peers it takes far longer
+	play(t, single, []step{
+		{began{at(0, nil, 1, 0), 1, 0}, nil}, {heard{shard.Map, 0, after(0)}, nil},
+		{at(100, nil, 0, 1), nil}, {at(101, nil, 0, 1), []action{publish{shard.Map, []int{0}, 1, true}}},
+	})
 }
 
 // lossyWorld is a queue and workers that lose, repeat and reorder whatever they can.
@@ -53,7 +164,7 @@ type lossyWorld struct {
 
 // events lets some tasks be done, and returns what the coordinator hears of it.
 func (w *lossyWorld) events() []event {
-	var heard []event
+	var told []event
 	for len(w.queue) > 0 && w.r.IntN(3) > 0 {
 		at := w.r.IntN(len(w.queue))
 		task := w.queue[at]
@@ -65,10 +176,10 @@ func (w *lossyWorld) events() []event {
 		}
 		w.committed[task] = true
 		if w.r.IntN(3) > 0 {
-			heard = append(heard, reported{shard.Map, task})
+			told = append(told, reported{shard.Map, task, "z", after(0)})
 		}
 	}
-	return append(heard, w.listing())
+	return append(told, w.listing())
 }
 
 func (w *lossyWorld) listing() event {
@@ -76,7 +187,7 @@ func (w *lossyWorld) listing() event {
 	for task := range w.committed {
 		done = append(done, task)
 	}
-	return listed{shard.Map, done, len(w.queue)}
+	return listed{stage: shard.Map, done: done, waiting: len(w.queue)}
 }
 
 // TestMachineFinishesExactlyWhenAllIsCommitted whatever is lost, repeated or late.
@@ -84,8 +195,8 @@ func TestMachineFinishesExactlyWhenAllIsCommitted(t *testing.T) {
 	for seed := range uint64(300) {
 		w := &lossyWorld{r: rand.New(rand.NewPCG(seed, 1)), committed: map[int]bool{}}
 		n := 1 + w.r.IntN(20)
-		m := &machine{maxTrouble: 3}
-		pending := []event{began{stage: shard.Map, tasks: n}}
+		m := &machine{policy: policy{maxTrouble: 3}}
+		pending := []event{began{listed{stage: shard.Map}, n, 0}}
 		finished := false
 		for round := 0; !finished; round++ {
 			if round > 10_000 {

@@ -19,25 +19,51 @@ var ErrFailed = errors.New("job failed")
 // tasks returns how many tasks a stage has.
 func (c *Coordinator) tasks(stage shard.Stage) int {
 	switch stage {
+	case shard.Unpack:
+		return len(c.plan.Streams)
 	case shard.Map:
 		return len(c.plan.Shards)
 	case shard.Identity, shard.Reuse:
 		return c.plan.KeyPartitions
 	}
-	return len(c.indexes[shard.Map].Partitions)
+	return len(c.tallies[shard.Map].Partitions)
 }
 
-// stage sees a stage through: to its index, or to an error.
+// stage sees a stage through: to its index, or to an error. What was given up before this run is tried once more.
 func (c *Coordinator) stage(ctx context.Context, stage shard.Stage) error {
-	n := c.tasks(stage)
-	c.deps.Progress.Phase(string(stage), int64(n))
-	there, err := c.listing(ctx, stage)
-	if err != nil {
-		return err
+	c.forget(ctx, stage)
+	for {
+		there, err := c.listing(ctx, stage)
+		if err != nil {
+			return err
+		}
+		n := c.tasks(stage)
+		c.deps.Progress.Phase(string(stage), int64(n))
+		c.deps.Progress.Advance(string(stage), 0, 0, int64(len(there.done)))
+		c.view.stage(string(stage), n, len(there.done), c.deps.Now())
+		c.view.listed(len(there.done), c.pending)
+		m := &machine{policy: policy{maxTrouble: c.cfg.MaxTrouble, patience: c.cfg.Patience}}
+		if stage == shard.Unpack {
+			m.patience *= unlike
+		}
+		if err := c.follow(ctx, m, began{listed: there, tasks: n, generation: c.generation}); err != nil {
+			return err
+		}
+		c.generation = m.generation // the queue takes no task for another one of this stage done again
+		again, err := c.index(ctx, stage, there.done)
+		if !again || err != nil {
+			return err
+		}
 	}
-	c.deps.Progress.Advance(string(stage), 0, 0, int64(len(there.done)))
-	m := &machine{maxTrouble: c.cfg.MaxTrouble}
-	pending := m.handle(began{stage, n, there.done, there.queued, c.generation})
+}
+
+// unlike is how many times as patient the coordinator is with tasks that differ in size: unpack's, whose objects were not
+// cut.
+const unlike = 30
+
+// follow lets the machine have its way until every task of the stage is done.
+func (c *Coordinator) follow(ctx context.Context, m *machine, e began) error {
+	pending := m.handle(e)
 	ticker := time.NewTicker(c.cfg.Poll)
 	defer ticker.Stop()
 	for {
@@ -54,7 +80,19 @@ func (c *Coordinator) stage(ctx context.Context, stage shard.Stage) error {
 		case p := <-c.events:
 			pending = c.hear(m, p)
 		case <-ticker.C:
-			pending = []action{list{stage}}
+			pending = []action{list{e.stage}}
+		}
+	}
+}
+
+// forget drops what is left in the queue of earlier stages: second offers of tasks that are done.
+func (c *Coordinator) forget(ctx context.Context, stage shard.Stage) {
+	for _, earlier := range c.plan.Stages() {
+		if earlier == stage {
+			return
+		}
+		if err := c.queue.Purge(ctx, string(earlier)); err != nil {
+			c.deps.Log.Debug("drop tasks of an earlier stage", "stage", earlier, "error", err) // they cost a look each
 		}
 	}
 }
@@ -69,39 +107,61 @@ func (c *Coordinator) perform(ctx context.Context, m *machine, a action) (more [
 		if err != nil {
 			return nil, false, err
 		}
+		c.view.listed(len(e.done), c.pending)
 		return m.handle(e), false, nil
 	case fail:
 		return nil, true, fmt.Errorf("%w: %s", ErrFailed, a.cause)
 	case finish:
-		return nil, true, c.index(ctx, a.stage)
+		return nil, true, nil
 	}
 	return nil, false, nil
 }
 
-// hear turns a worker's report into an event.
+// hear turns a worker's report into events.
 func (c *Coordinator) hear(m *machine, p queue.Progress) []action {
-	stage := shard.Stage(p.Stage)
-	name := taskName{p.Stage, p.Task}
-	last := c.moving[name]
-	rows, bytes := p.Rows-last.Rows, p.Bytes-last.Bytes
-	if rows < 0 || bytes < 0 {
-		rows, bytes = 0, 0 // another attempt
-	}
-	c.moving[name] = p
+	now := c.deps.Now()
+	rows, bytes := c.view.hear(p, now)
+	stage, done := shard.Stage(p.Stage), int64(0)
+	defer func() { c.deps.Progress.Advance(p.Stage, rows, bytes, done) }()
 	switch {
+	case p.Refused != "":
+		c.deps.Log.Warn("a worker does not take part", "worker", p.Worker, "error", p.Refused)
+		return nil
 	case p.Fatal != "":
-		return m.handle(doomed{p.Fatal})
+		return m.handle(doomed{stage, p.Task, p.Fatal})
 	case p.Error != "":
-		return m.handle(troubled{stage, p.Task, p.Error})
-	case p.Done:
-		delete(c.moving, name)
-		c.deps.Progress.Advance(p.Stage, rows, bytes, 1)
-		return m.handle(reported{stage, p.Task})
+		others, idle := c.view.others(p.Worker, now)
+		return m.handle(troubled{stage, p.Task, p.Worker, others, idle, p.Plain, p.Error})
+	case p.Fault != "":
+		c.deps.Log.Warn("an attempt failed for its data", "stage", p.Stage, "task", p.Task, "worker", p.Worker, "error", p.Fault)
+		return nil
+	case p.Unfit != "":
+		c.deps.Log.Warn("a worker's machine is in trouble", "worker", p.Worker, "error", p.Unfit)
+		return nil
+	case p.Left:
+		return nil
 	}
-	c.deps.Progress.Advance(p.Stage, rows, bytes, 0)
-	return nil
+	c.suspect(p)
+	actions := m.handle(heard{stage, p.Task, now})
+	if p.Done {
+		done = 1
+		actions = append(actions, m.handle(reported{stage, p.Task, p.Worker, now})...)
+	}
+	return actions
 }
 
+// manyAttempts is how often a task may be handed out before people are told: drains and lost leases are nobody's fault,
+// but so many of them may have a cause in the task.
+const manyAttempts = 10
+
+func (c *Coordinator) suspect(p queue.Progress) {
+	if p.Attempt >= manyAttempts && p.Attempt%manyAttempts == 0 && !p.Done && p.Rows == 0 && p.Bytes == 0 {
+		c.deps.Log.Warn("a task was handed out many times: does it bring its workers down?",
+			"stage", p.Stage, "task", p.Task, "times", p.Attempt)
+	}
+}
+
+// publishTasks hands tasks out. What a queue in trouble does not take is handed out again later, when it is missed.
 func (c *Coordinator) publishTasks(ctx context.Context, p publish) error {
 	tasks := make([]queue.Task, len(p.tasks))
 	for i, id := range p.tasks {
@@ -109,23 +169,61 @@ func (c *Coordinator) publishTasks(ctx context.Context, p publish) error {
 			Job: c.plan.Job, Output: c.cfg.Output, Stage: string(p.stage), ID: id, Generation: p.generation,
 		}
 	}
+	if p.again {
+		c.deps.Log.Info("offer slow tasks a second time", "stage", p.stage, "tasks", p.tasks)
+		c.view.again(len(tasks))
+	}
 	if err := c.queue.Publish(ctx, tasks); err != nil {
-		return fmt.Errorf("hand out tasks of stage %s: %w", p.stage, err)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		c.deps.Log.Warn("hand out tasks", "stage", p.stage, "error", err)
 	}
 	return nil
 }
 
-// listing looks at what is there, and whether the plan still is.
+// listing looks at what is there, and whether the output is still the job's and the plan still there. A queue that cannot be reached is waited for.
 func (c *Coordinator) listing(ctx context.Context, stage shard.Stage) (listed, error) {
+	if err := c.ours(ctx); err != nil {
+		return listed{}, err
+	}
 	if _, err := c.deps.Out.Stat(ctx, c.key.PlanKey()); err != nil {
 		return listed{}, fmt.Errorf("look for plan of job %s: %w", c.plan.Job, err)
 	}
-	queued, err := c.queue.Queued(ctx)
-	if err != nil {
-		return listed{}, err
+	e := listed{stage: stage, waiting: -1, at: c.deps.Now()}
+	pending, err := c.queue.Pending(ctx)
+	if ctx.Err() != nil {
+		return listed{}, context.Cause(ctx)
 	}
-	done, err := c.listDone(ctx, stage)
-	return listed{stage: stage, done: done, queued: queued}, err
+	if err != nil {
+		c.deps.Log.Warn("look into queue", "error", err)
+	} else {
+		c.pending, e.waiting, e.taken = pending, pending.Waiting, pending.Taken
+		c.callForWorkers(e.at)
+	}
+	e.done, err = c.listDone(ctx, stage)
+	return e, err
+}
+
+// How long tasks wait without a worker until people are told, and how often they are told.
+const (
+	lonely      = 15 * time.Second
+	lonelyAgain = time.Minute
+)
+
+// callForWorkers tells people when there are tasks and nobody is there to do them. Tasks that were given back with a
+// delay count as taken, so that it goes by who was heard of.
+func (c *Coordinator) callForWorkers(now time.Time) {
+	present, idle := c.view.others("", now)
+	switch {
+	case c.pending.All() == 0 || idle || len(present) > 0:
+		c.lonely = time.Time{}
+	case c.lonely.IsZero():
+		c.lonely = now.Add(lonely)
+	case now.After(c.lonely):
+		c.lonely = now.Add(lonelyAgain)
+		c.deps.Log.Warn("tasks wait, and there is no worker: start dice worker with the same queue", "tasks", c.pending.All())
+	}
 }
 
 // listDone returns the tasks of a stage that have commit records.
@@ -140,67 +238,19 @@ func (c *Coordinator) listDone(ctx context.Context, stage shard.Stage) ([]int, e
 	return done, err
 }
 
-// readers is how many commit records are read at a time.
-const readers = 16
+// Of the commit records, so many are read and held at a time, by so many readers.
+const (
+	atOnce  = 256
+	readers = 16
+)
 
-// readCommits reads the commit records of a stage that are there.
-func (c *Coordinator) readCommits(ctx context.Context, stage shard.Stage) (map[int]*shard.Commit, error) {
-	done, err := c.listDone(ctx, stage)
-	if err != nil {
-		return nil, err
-	}
-	commits := make([]*shard.Commit, len(done))
+// readCommits reads the commit records of the tasks [from, to).
+func (c *Coordinator) readCommits(ctx context.Context, stage shard.Stage, from, to int) ([]shard.Commit, error) {
+	commits := make([]shard.Commit, to-from)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(readers)
-	for i, task := range done {
-		group.Go(func() error {
-			commits[i] = &shard.Commit{}
-			return readJSON(ctx, c.deps.Out, c.key.CommitKey(stage, task), commits[i])
-		})
+	for i := range commits {
+		group.Go(func() error { return readJSON(ctx, c.deps.Out, c.key.CommitKey(stage, from+i), &commits[i]) })
 	}
-	if err := group.Wait(); err != nil {
-		return nil, err
-	}
-	byTask := map[int]*shard.Commit{}
-	for i, task := range done {
-		byTask[task] = commits[i]
-	}
-	return byTask, nil
-}
-
-// index writes the index of a finished stage, or reads the one that another coordinator wrote.
-func (c *Coordinator) index(ctx context.Context, stage shard.Stage) error {
-	commits, err := c.readCommits(ctx, stage)
-	if err != nil {
-		return err
-	}
-	index := &shard.Index{Stage: stage, Commits: make([]shard.Commit, c.tasks(stage))}
-	var skipped []error
-	for task := range index.Commits {
-		commit := commits[task]
-		if commit == nil {
-			return fmt.Errorf("commit record of task %d of stage %s is gone", task, stage)
-		}
-		if f := commit.Skipped; f != nil {
-			skipped = append(skipped, fmt.Errorf("%w: task %d of stage %s failed %d times, last at %s row %d: %s",
-				ErrFailed, task, stage, f.Attempts, f.Object, f.Row, f.Cause))
-		}
-		index.Commits[task] = *commit
-	}
-	if len(skipped) > 0 {
-		return errors.Join(skipped...)
-	}
-	if stage == shard.Map {
-		if err := shard.CheckSlices(c.plan, index.Commits); err != nil {
-			return fmt.Errorf("%w: %w", ErrFailed, err)
-		}
-		options := c.plan.Command.Options
-		index.Partitions = shard.Partitions(index.Commits, len(options.Signatures), options.PartitionRows)
-	}
-	err = createJSON(ctx, c.deps.Out, c.key.IndexKey(stage), index)
-	if errors.Is(err, store.ErrExists) {
-		err = readJSON(ctx, c.deps.Out, c.key.IndexKey(stage), index)
-	}
-	c.indexes[stage] = index
-	return err
+	return commits, group.Wait()
 }

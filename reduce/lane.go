@@ -1,25 +1,41 @@
 package reduce
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+	"slices"
+)
 
 // dictionary numbers texts by their first appearance in an epoch.
 type dictionary struct {
-	codes map[string]uint32
-	fresh []byte // entries of the block in hand
-	n     int    // how many of them
+	codes   map[string]uint32
+	entries uint32 // of the epoch
+	fresh   []byte // entries of the block in hand
+	n       int    // how many of them
 }
 
-// code returns the number of a text, entering it if it is new.
+// code returns the number of a text, entering it if it is new. One that begins a new epoch by its size is not looked up.
 func (d *dictionary) code(text []byte) (code uint32, added int) {
 	if code, ok := d.codes[string(text)]; ok {
 		return code, 0
 	}
-	code = uint32(len(d.codes))
-	d.codes[string(text)] = code
+	code = d.entries
+	d.entries++
+	if len(text) < epochBytes {
+		d.codes[string(text)] = code
+	}
 	d.fresh = appendBytes(d.fresh, text)
 	d.n++
 	return code, len(text) + 64
 }
+
+func (d *dictionary) restart() {
+	clear(d.codes)
+	d.entries = 0
+}
+
+// size is how long the entries of the block in hand are, with their number.
+func (d *dictionary) size() int { return uvarintLen(uint64(d.n)) + len(d.fresh) }
 
 // lane is one protocol's part of a segment while it is written.
 type lane struct {
@@ -30,7 +46,6 @@ type lane struct {
 	certificates                   map[string]uint32
 	newCertificates                []byte
 	nCertificates                  int
-	entries                        []byte // scratch
 
 	columns [columns][]byte
 	rows    int
@@ -43,16 +58,20 @@ type lane struct {
 
 func newLane() *lane {
 	l := &lane{certificates: map[string]uint32{}, reset: true}
-	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
+	for _, d := range l.dictionaries() {
 		d.codes = map[string]uint32{}
 	}
 	return l
 }
 
+func (l *lane) dictionaries() [3]*dictionary {
+	return [3]*dictionary{&l.fingerprints, &l.labels, &l.statuses}
+}
+
 // restart begins an epoch.
 func (l *lane) restart() {
-	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
-		clear(d.codes)
+	for _, d := range l.dictionaries() {
+		d.restart()
 	}
 	clear(l.certificates)
 	l.size, l.reset = 0, true
@@ -60,7 +79,10 @@ func (l *lane) restart() {
 
 // pending is how large the block in hand is.
 func (l *lane) pending() int {
-	n := len(l.fingerprints.fresh) + len(l.labels.fresh) + len(l.statuses.fresh) + len(l.newCertificates)
+	return len(l.fingerprints.fresh) + len(l.labels.fresh) + len(l.statuses.fresh) + len(l.newCertificates) + l.columnsSize()
+}
+
+func (l *lane) columnsSize() (n int) {
 	for _, c := range l.columns {
 		n += len(c)
 	}
@@ -164,24 +186,27 @@ func (l *lane) appendBlock(dst []byte) []byte {
 	}
 	dst = binary.AppendUvarint(dst, flags)
 	dst = binary.AppendUvarint(dst, uint64(l.rows))
-	l.entries = l.entries[:0]
-	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
-		l.entries = binary.AppendUvarint(l.entries, uint64(d.n))
-		l.entries = append(l.entries, d.fresh...)
+	size := uvarintLen(uint64(l.nCertificates)) + len(l.newCertificates)
+	for _, d := range l.dictionaries() {
+		size += d.size()
 	}
-	l.entries = binary.AppendUvarint(l.entries, uint64(l.nCertificates))
-	l.entries = append(l.entries, l.newCertificates...)
-	dst = appendBytes(dst, l.entries)
-	l.entries = shrink(l.entries)
+	dst = slices.Grow(binary.AppendUvarint(dst, uint64(size)), size+l.columnsSize()+columns*binary.MaxVarintLen64)
+	for _, d := range l.dictionaries() {
+		dst = append(binary.AppendUvarint(dst, uint64(d.n)), d.fresh...)
+	}
+	dst = append(binary.AppendUvarint(dst, uint64(l.nCertificates)), l.newCertificates...)
 	for _, c := range l.columns {
 		dst = appendBytes(dst, c)
 	}
 	return dst
 }
 
+// uvarintLen is how many octets a number takes.
+func uvarintLen(v uint64) int { return (bits.Len64(v|1) + 6) / 7 }
+
 // next begins a block, and an epoch if the dictionaries are full.
 func (l *lane) next() {
-	for _, d := range []*dictionary{&l.fingerprints, &l.labels, &l.statuses} {
+	for _, d := range l.dictionaries() {
 		d.fresh, d.n = shrink(d.fresh), 0
 	}
 	l.newCertificates, l.nCertificates = shrink(l.newCertificates), 0

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"runtime"
 
 	"github.com/dice-engine/dice/internal/run"
 )
@@ -26,7 +27,8 @@ const (
 
 	blockRows  = 4096
 	blockBytes = 1 << 20
-	epochBytes = 4 << 20 // of a lane's dictionaries; then they start anew
+	epochBytes = 4 << 20  // of a lane's dictionaries; then they start anew
+	hugeBlock  = 16 << 20 // few copies of it fit into a process's memory
 	maxBlock   = 1 << 29
 	maxIndex   = 1 << 28
 )
@@ -121,14 +123,20 @@ func (s *SegmentWriter) flush(l *lane) error {
 	if l.rows == 0 && l.nCertificates == 0 {
 		return nil
 	}
-	s.raw = l.appendBlock(shrink(s.raw))
+	s.raw = l.appendBlock(s.raw)
 	if len(s.raw) > maxBlock {
 		return fmt.Errorf("write segment: block of %d octets: %w", len(s.raw), run.ErrTooLarge)
 	}
-	s.frame = s.codec.Pack(shrink(s.frame), s.raw)
-	l.blocks = append(l.blocks, blockAt{s.offset, int64(len(s.frame))})
 	l.next()
-	return s.write(s.frame)
+	if len(s.raw) > hugeBlock {
+		runtime.GC() // what led to a huge record is as large, and so is what comes next
+	}
+	s.frame = s.codec.Pack(s.frame, s.raw)
+	s.raw = shrink(s.raw)
+	l.blocks = append(l.blocks, blockAt{s.offset, int64(len(s.frame))})
+	err := s.write(s.frame)
+	s.frame = shrink(s.frame)
+	return err
 }
 
 func (s *SegmentWriter) write(b []byte) error {

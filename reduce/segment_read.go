@@ -17,12 +17,20 @@ type SegmentCertificate struct {
 	Labels []byte
 
 	CertHosts, KeyHosts uint32 // for the reader's caller to fill in
+	Note                any    // of the reader's caller
+}
+
+// SegmentEntry is a text that records of a segment share.
+type SegmentEntry struct {
+	Text []byte
+	Note any // of the reader's caller
 }
 
 // SegmentRecord is a record that was read from a segment. It is valid until the next one is read.
 type SegmentRecord struct {
 	Record
-	Certificates []*SegmentCertificate
+	Certificates            []*SegmentCertificate
+	OfFingerprint, OfLabels *SegmentEntry
 }
 
 // SegmentReader reads one lane of a segment.
@@ -39,7 +47,7 @@ type SegmentReader struct {
 	raw    []byte
 	rows   int // left in the block
 
-	fingerprints, labels, statuses [][]byte
+	fingerprints, labels, statuses []*SegmentEntry
 	certificates                   []*SegmentCertificate
 	certificateBase                uint32 // index of certificates[0]
 
@@ -189,7 +197,11 @@ func (s *SegmentReader) load() error {
 	if err != nil {
 		return err
 	}
-	if s.raw, err = s.codec.Unpack(s.raw[:0], block, maxBlock); err != nil {
+	s.raw, err = s.codec.Unpack(shrink(s.raw), block, maxBlock)
+	if cap(s.ahead) > maxAhead {
+		s.ahead = nil
+	}
+	if err != nil {
 		return err
 	}
 	f := fields{rest: s.raw}
@@ -214,9 +226,9 @@ func (s *SegmentReader) load() error {
 
 // enter reads what a block adds to the dictionaries.
 func (s *SegmentReader) enter(f *fields) {
-	for _, d := range []*[][]byte{&s.fingerprints, &s.labels, &s.statuses} {
+	for _, d := range []*[]*SegmentEntry{&s.fingerprints, &s.labels, &s.statuses} {
 		for n := f.uvarint(); n > 0 && !f.bad; n-- {
-			*d = append(*d, f.bytes())
+			*d = append(*d, &SegmentEntry{Text: f.bytes()})
 		}
 	}
 	for n := f.uvarint(); n > 0 && !f.bad; n-- {
@@ -244,9 +256,9 @@ func (s *SegmentReader) record() error {
 		s.time += c[columnTime].varint()
 		r.Time = s.time
 	}
-	r.Status = c[columnStatus].entry(s.statuses)
-	r.Fingerprint = c[columnFingerprint].entry(s.fingerprints)
-	r.Record.Labels = c[columnLabels].entry(s.labels)
+	r.Status = c[columnStatus].entry(s.statuses).Text
+	r.OfFingerprint, r.OfLabels = c[columnFingerprint].entry(s.fingerprints), c[columnLabels].entry(s.labels)
+	r.Fingerprint, r.Labels = r.OfFingerprint.Text, r.OfLabels.Text
 	s.held()
 	for i := range c {
 		if c[i].bad {
@@ -327,11 +339,11 @@ func (f *fields) take(n uint64) []byte {
 func (f *fields) bytes() []byte { return f.take(f.uvarint()) }
 
 // entry takes the number of an entry of a dictionary.
-func (f *fields) entry(d [][]byte) []byte {
+func (f *fields) entry(d []*SegmentEntry) *SegmentEntry {
 	code := f.uvarint()
 	if code >= uint64(len(d)) {
 		f.bad = true
-		return nil
+		return &SegmentEntry{}
 	}
 	return d[code]
 }

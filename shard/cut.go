@@ -1,6 +1,9 @@
 package shard
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Order sorts inputs by URL, bytewise, and drops repetitions: the order of all rows, whatever a listing's order was.
 func Order(inputs []Input) []Input {
@@ -56,6 +59,31 @@ func Cut(inputs []Input, first int, target int64, side bool) []Shard {
 	return shards
 }
 
+// Streams returns the inputs, by their places, that are compressed and were cut: if such an object is one long stream, no
+// part of it can be read but after all before it, so that it is unpacked first.
+func Streams(inputs []Input, shards []Shard) []int {
+	var streams []int
+	for _, s := range shards {
+		first := s.Slices[0]
+		if first.From == 0 && first.To < inputs[first.Input].Size && Compression(inputs[first.Input].URL) != "" {
+			streams = append(streams, first.Input)
+		}
+	}
+	return streams
+}
+
+// Compression tells by the ending of a name how an object is compressed: gz, zst, or not at all.
+func Compression(name string) string {
+	name = strings.ToLower(name)
+	switch {
+	case strings.HasSuffix(name, ".gz"):
+		return "gz"
+	case strings.HasSuffix(name, ".zst"), strings.HasSuffix(name, ".zstd"):
+		return "zst"
+	}
+	return ""
+}
+
 // ranges cuts [0, size) into equal ranges of about target.
 func ranges(size, target int64) []Slice {
 	n := (size + target - 1) / target
@@ -67,8 +95,9 @@ func ranges(size, target int64) []Slice {
 	return cuts
 }
 
-// partitionBytes is the input that one key partition is meant for.
-const partitionBytes = 1 << 30
+// partitionBytes is the input that one key partition is meant for: little enough that resolving keeps a machine of many cores
+// busy, as far as the scan is worth one.
+const partitionBytes = 128 << 20
 
 // KeyPartitions returns into how many partitions the keys of cross-shard questions fall.
 func KeyPartitions(inputs []Input) int {

@@ -71,9 +71,40 @@ func TestOrderIsIndependentOfListing(t *testing.T) {
 }
 
 func TestKeyPartitions(t *testing.T) {
-	for size, want := range map[int64]int{0: 1, 1: 1, 1 << 30: 1, 1<<30 + 1: 2, 1 << 50: 64} {
+	for size, want := range map[int64]int{0: 1, 1: 1, 128 << 20: 1, 128<<20 + 1: 2, 1 << 30: 8, 1 << 50: 64} {
 		if got := KeyPartitions([]Input{{Size: size}}); got != want {
 			t.Errorf("%d octets: %d partitions, want %d", size, got, want)
+		}
+	}
+}
+
+func TestStreams(t *testing.T) {
+	inputs := []Input{
+		{URL: "a.jsonl.gz", Size: 30}, {URL: "b.jsonl.zst", Size: 9}, {URL: "c.jsonl", Size: 30}, {URL: "d.jsonl.GZ", Size: 31}, {URL: "e.zstd", Size: 40},
+		{URL: "f.parquet", Size: 40},
+	}
+	shards := append(Cut(inputs[:4], 0, 10, false), Cut(inputs[4:], 4, 10, true)...)
+	if got, want := Streams(inputs, shards), []int{0, 3, 4}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v: what is compressed and was cut", got, want)
+	}
+}
+
+// TestPartsOfText: the parts of a text that belong to an object's slices cover it, in order.
+func TestPartsOfText(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 1000 {
+		in := Input{URL: "a.gz", Size: 1 + r.Int64N(1<<r.IntN(62))}
+		text := &UnpackResult{Size: r.Int64N(1 << r.IntN(62))}
+		end := int64(0)
+		for _, s := range Cut([]Input{in}, 0, 1+in.Size/(1+r.Int64N(20)), false) {
+			from, to := text.Part(s.Slices[0], in.Size)
+			if from != end || to < from {
+				t.Fatalf("object of %d, text of %d octets: part [%d, %d) after %d", in.Size, text.Size, from, to, end)
+			}
+			end = to
+		}
+		if end != text.Size {
+			t.Fatalf("object of %d: %d of %d octets of text are covered", in.Size, end, text.Size)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"path"
 	"strings"
 
@@ -15,6 +16,14 @@ func SplitPattern(pattern string) (base, rest string) {
 		base = ""
 	}
 	return base, rest
+}
+
+// CheckPattern reports what no key can match.
+func CheckPattern(pattern string) error {
+	if !doublestar.ValidatePattern(pattern) {
+		return fmt.Errorf("pattern %q: brackets or braces do not match, or a backslash ends it", pattern)
+	}
+	return nil
 }
 
 // Match says whether key, relative to the base, is chosen by the rest of a pattern: it matches itself, or lies in a

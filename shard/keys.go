@@ -19,8 +19,9 @@ const (
 // Stage is a step of a job. Every stage but the first needs the one before it complete.
 type Stage string
 
-// The stages in their order.
+// The stages in their order. Jobs without streams have no Unpack.
 const (
+	Unpack   Stage = "unpack"
 	Map      Stage = "map"
 	Identity Stage = "identity"
 	Reuse    Stage = "reuse"
@@ -28,7 +29,7 @@ const (
 )
 
 // Stages lists them in order.
-var Stages = []Stage{Map, Identity, Reuse, Write}
+var Stages = []Stage{Unpack, Map, Identity, Reuse, Write}
 
 // Job makes the keys of a job's work files.
 type Job string
@@ -47,14 +48,28 @@ func (j Job) CommitKey(s Stage, task int) string {
 	return fmt.Sprintf("%s%08d.json", j.CommitPrefix(s), task)
 }
 
-// FailurePrefix begins the keys of a task's failure records.
-func (j Job) FailurePrefix(s Stage, task int) string {
-	return fmt.Sprintf("%sfailed/%s/%08d-", j.Prefix(), s, task)
+// FailurePrefix is the folder of a stage's failure records.
+func (j Job) FailurePrefix(s Stage) string { return fmt.Sprintf("%sfailed/%s/", j.Prefix(), s) }
+
+// FailureKey is where an attempt's failure record stands. It names the input at fault, or NoInput.
+func (j Job) FailureKey(s Stage, task, input int, attempt string) string {
+	return fmt.Sprintf("%s%08d-%08d-%s.json", j.FailurePrefix(s), task, input+1, attempt)
 }
 
-// FailureKey is where an attempt's failure record stands.
-func (j Job) FailureKey(s Stage, task int, attempt string) string {
-	return j.FailurePrefix(s, task) + attempt + ".json"
+// TaskFailurePrefix begins the keys of a task's failure records.
+func (j Job) TaskFailurePrefix(s Stage, task int) string {
+	return fmt.Sprintf("%s%08d-", j.FailurePrefix(s), task)
+}
+
+// ParseFailureKey returns the task and the input of a failure record.
+func ParseFailureKey(key string) (task, input int, ok bool) {
+	parts := strings.Split(key[strings.LastIndexByte(key, '/')+1:], "-")
+	if len(parts) != 3 {
+		return 0, 0, false
+	}
+	t, err := strconv.ParseUint(parts[0], 10, 31)
+	i, err2 := strconv.ParseUint(parts[1], 10, 31)
+	return int(t), int(i) - 1, err == nil && err2 == nil
 }
 
 // DataKey is where an attempt leaves a piece of data: segment, sightings or verdicts.
@@ -63,7 +78,7 @@ func (j Job) DataKey(s Stage, task int, attempt, piece string) string {
 }
 
 // IndexKey is where a stage's index stands.
-func (j Job) IndexKey(s Stage) string { return fmt.Sprintf("%sindex/%s.json", j.Prefix(), s) }
+func (j Job) IndexKey(s Stage) string { return fmt.Sprintf("%sindex/%s.json.gz", j.Prefix(), s) }
 
 // ParseCommitKey returns the task whose commit record stands at key, a key below CommitPrefix.
 func ParseCommitKey(key string) (task int, ok bool) {
@@ -77,6 +92,17 @@ func PartKey(table string, n int) string { return fmt.Sprintf("%s/part-%05d.parq
 
 // ProtocolTable names the table of a protocol's records.
 func ProtocolTable(protocol string) string { return "protocol=" + protocol }
+
+// IsResultKey says whether a key is one that a job gives to a file of its result, the manifest aside.
+func IsResultKey(key string) bool {
+	table, part, _ := strings.Cut(key, "/")
+	number, ok := strings.CutPrefix(part, "part-")
+	number, parquet := strings.CutSuffix(number, ".parquet")
+	n, err := strconv.ParseUint(number, 10, 31)
+	isPart := ok && parquet && err == nil && PartKey(table, int(n)) == key
+	name, isProtocol := strings.CutPrefix(table, ProtocolTable(""))
+	return key == SummaryKey || isPart && (table == ReuseTable || table == RejectsTable || isProtocol && name != "")
+}
 
 // The tables beside the protocols' own.
 const (

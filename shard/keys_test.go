@@ -33,3 +33,15 @@ func ParseBack(task int) string {
 	key := Job("").CommitKey(Map, task)
 	return key[len(Job("").CommitPrefix(Map)):]
 }
+
+func TestResultKeys(t *testing.T) {
+	for key, is := range map[string]bool{
+		"protocol=mqtt/part-00000.parquet": true, "reuse/part-00012.parquet": true, "rejects/part-00000.parquet": true, "summary.json": true,
+		"manifest.json": false, "protocol=mqtt/part-0.parquet": false, "protocol=/part-00000.parquet": false, "other/part-00000.parquet": false,
+		"protocol=mqtt/x/part-00000.parquet": false, "part-00000.parquet": false, "_dice/claim": false, "reuse/part-00000.json": false,
+	} {
+		if IsResultKey(key) != is {
+			t.Errorf("%s: got %v", key, !is)
+		}
+	}
+}

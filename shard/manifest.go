@@ -55,8 +55,10 @@ type Manifest struct {
 	Protocols     map[string]Records `json:"protocols"`
 	Rejects       int64              `json:"rejects"` // entries of the rejects table
 	Warnings      []string           `json:"warnings"`
-	Skipped       []Failure          `json:"skipped"`
-	Outputs       []Output           `json:"outputs"` // by key
+	Skipped       []ManifestInput    `json:"skipped"`             // inputs that the result is without, as they could not be processed
+	Outputs       []Output           `json:"outputs"`             // by key
+	Cancelled     bool               `json:"cancelled,omitempty"` // there will be no result; this stands here while the rest is removed
+	Job           string             `json:"job,omitempty"`       // the job that was cancelled
 }
 
 // ProtocolSummary is what came of a protocol's records.
@@ -80,4 +82,5 @@ type Summary struct {
 	Records   Records                    `json:"records"`
 	Rejects   int64                      `json:"rejects"`
 	Warnings  []string                   `json:"warnings"`
+	Skipped   []ManifestInput            `json:"skipped,omitempty"` // inputs that the result is without
 }

@@ -3,8 +3,8 @@
 // without any store.
 //
 // A job is a [Command] over inputs. [Cut] turns the inputs' listing into shards, and the [Plan] stores them with every
-// choice that the result depends on. Tasks of four stages follow it: map reads shards, identity and reuse resolve what
-// crosses them, write makes the output. A task's result is its [Commit] record; a stage's result is its [Index].
+// choice that the result depends on. Tasks of five stages follow it: unpack, where there are streams, prepares these, map
+// reads shards, identity and reuse resolve what crosses them, write makes the output. A task's result is its [Commit] record; a stage's result is its [Index].
 package shard
 
 import (
@@ -14,7 +14,7 @@ import (
 
 // ResultVersion changes whenever the same inputs and options would give other output bytes. Workers of another version
 // refuse the job.
-const ResultVersion = 1
+const ResultVersion = 3
 
 // Limits reject what is too large. They are part of a plan, so that every machine rejects the same.
 type Limits struct {
@@ -91,11 +91,20 @@ type Shard struct {
 type Plan struct {
 	Job           string  `json:"job"`
 	Command       Command `json:"command"`
-	Digest        string  `json:"digest"` // of Command
-	Inputs        []Input `json:"inputs"` // scans in order, then side tables in order
-	Shards        []Shard `json:"shards"` // scans' in input order, then side tables'
+	Digest        string  `json:"digest"`            // of Command
+	Inputs        []Input `json:"inputs"`            // scans in order, then side tables in order
+	Shards        []Shard `json:"shards"`            // scans' in input order, then side tables'
+	Streams       []int   `json:"streams,omitempty"` // places in Inputs, in order: the tasks of Unpack
 	KeyPartitions int     `json:"key_partitions"`
 	HashKey       []byte  `json:"hash_key"` // 16 random octets: hostile records can't collide; no output depends on them
+}
+
+// Stages lists the stages of the job in order.
+func (p *Plan) Stages() []Stage {
+	if len(p.Streams) == 0 {
+		return Stages[1:]
+	}
+	return Stages
 }
 
 // ScanShards returns how many shards are of scans; they come first.

@@ -6,48 +6,203 @@ import (
 	"strings"
 )
 
-// Tally is what the indexes of a finished job add up to.
+// StageTally is what the commits of a stage add up to. It is all that a coordinator keeps of them.
+type StageTally struct {
+	IndexEnd
+	Failures []Failure // what was given up, in the order of tasks
+
+	plan   *Plan
+	mapped *StageTally  // for a tally of write
+	skips  map[int]bool // Skipped
+	layout *layout
+	fits   *fits
+
+	lines, sideLines Lines
+	read             int64     // records, as they were counted when they were read
+	loose            Records   // those of other protocols, and the rejected ones whose protocol is unknown
+	rejects          int64     // entries of the rejects table
+	records          []Records // by signature
+	successes, kept  []int64   // by signature
+	reuse            ReuseSummary
+	outputs          []Output
+	summaries        []ProtocolSummary // by signature
+	fault            error             // the first that was found
+}
+
+// NewStageTally begins the tally of a stage; skipped are inputs that map's result is without. Mapped is the tally of map,
+// for the stages after it.
+func NewStageTally(p *Plan, mapped *StageTally, skipped []int) *StageTally {
+	names := p.Command.Options.Signatures
+	t := &StageTally{
+		plan: p, mapped: mapped, skips: map[int]bool{},
+		layout: newLayout(len(names), p.Command.Options.PartitionRows), fits: newFits(p),
+		records: make([]Records, len(names)), successes: make([]int64, len(names)), kept: make([]int64, len(names)),
+		summaries: make([]ProtocolSummary, len(names)),
+	}
+	for i := range t.summaries {
+		t.summaries[i].Labels = map[string]int64{}
+	}
+	t.Skipped = slices.Compact(slices.Sorted(slices.Values(skipped)))
+	for _, input := range t.Skipped {
+		t.skips[input] = true
+	}
+	return t
+}
+
+// Add takes the commit of the next task. It takes what map found out of it, if the input is skipped: one that is cut into
+// several shards has these for itself; the task of a shard of several inputs has done without it. A commit that does not
+// go with the plan is an error.
+func (t *StageTally) Add(c *Commit) error {
+	task := t.Tasks
+	if !t.fit(task, c) {
+		return fmt.Errorf("commit record of task %d does not go with the plan", task)
+	}
+	t.Tasks++
+	for _, f := range c.Skipped {
+		f.Task = task
+		t.Failures = append(t.Failures, f)
+	}
+	if c.Map != nil {
+		if s := t.plan.Shards[task].Slices; len(s) == 1 && t.skips[s[0].Input] {
+			c.Map = nil
+		}
+	}
+	if c.Map != nil {
+		t.addMap(task, c.Map)
+	}
+	if c.Resolve != nil {
+		t.addResolve(c.Resolve)
+	}
+	if c.Write != nil {
+		t.addWrite(task, c.Write)
+	}
+	return nil
+}
+
+// fit says whether what a commit tells of is in the plan.
+func (t *StageTally) fit(task int, c *Commit) bool {
+	if u := c.Unpack; u != nil {
+		return task < len(t.plan.Streams) && u.fit()
+	}
+	if m := c.Map; m != nil {
+		return task < len(t.plan.Shards) && len(m.Slices) == len(t.plan.Shards[task].Slices) && len(m.Protocols) <= len(t.records)
+	}
+	return c.Write == nil || t.mapped != nil && task < len(t.mapped.Partitions)
+}
+
+// End completes the tally. It returns what the stage's index ends with, or a Misfit when the slices of an input do not
+// fit together.
+func (t *StageTally) End() (IndexEnd, error) {
+	t.Partitions = t.layout.partitions()
+	err := t.fits.end()
+	t.layout, t.fits = nil, nil
+	return t.IndexEnd, err
+}
+
+func (t *StageTally) addMap(task int, m *MapResult) {
+	t.layout.add(task, m)
+	t.fits.add(task, m)
+	lines := &t.lines
+	if t.plan.Shards[task].Side {
+		lines = &t.sideLines
+	}
+	for _, s := range m.Slices {
+		lines.Lines += s.Lines
+		lines.WithRecords += s.WithRecords
+		lines.Empty += s.Empty
+		lines.Rejected += s.Rejected
+	}
+	t.read += m.Records
+	t.loose.Other += m.Other
+	t.loose.Rejected += m.Strays
+	t.rejects += m.Rejects
+	for k, counts := range m.Protocols {
+		r := &t.records[k]
+		r.Excluded += counts.Excluded
+		r.Rejected += counts.Rejected
+		r.Filtered += counts.Filtered
+		r.Duplicate += counts.Repeated
+		t.kept[k] += counts.Kept
+		t.successes[k] += counts.Successes
+	}
+}
+
+func (t *StageTally) addResolve(r *ResolveResult) {
+	t.reuse.Certificates += r.Found.Certificates
+	t.reuse.Keys += r.Found.Keys
+	if r.Output != nil {
+		t.outputs = append(t.outputs, *r.Output)
+	}
+}
+
+func (t *StageTally) addWrite(task int, w *WriteResult) {
+	if w.Output != nil {
+		t.outputs = append(t.outputs, *w.Output)
+	}
+	k := t.mapped.Partitions[task].Protocol
+	if k == len(t.records) {
+		return
+	}
+	if w.Output != nil && w.Output.Rows != w.Rows && t.fault == nil {
+		t.fault = fmt.Errorf("%s: %d rows in the file, %d written", w.Output.Key, w.Output.Rows, w.Rows)
+	}
+	t.records[k].Output += w.Rows
+	t.records[k].Duplicate += w.Duplicates
+	t.records[k].Unlabelled += w.Unlabelled
+	s := &t.summaries[k]
+	s.Flagged += w.Rows + w.Unlabelled
+	s.Classified += w.Classified
+	for label, n := range w.Labels {
+		s.Labels[label] += n
+	}
+}
+
+// Tally is what a finished job adds up to.
 type Tally struct {
 	Manifest  *Manifest
 	Summary   *Summary
 	Successes []int64 // by signature
 	Kept      []int64 // by signature
-	read      int64   // records, as they were counted when they were read
 }
 
-// Count makes manifest and summary of the indexes of all stages. It fails when a row or a record is unaccounted for.
-func Count(p *Plan, indexes map[Stage]*Index) (*Tally, error) {
-	names := p.Command.Options.Signatures
+// Count makes manifest and summary of the tallies of all stages. It fails when a row or a record is unaccounted for.
+func Count(p *Plan, stages map[Stage]*StageTally) (*Tally, error) {
+	mapped, shared, written := stages[Map], stages[Reuse], stages[Write]
+	if written.fault != nil {
+		return nil, written.fault
+	}
 	m := &Manifest{
 		ResultVersion: ResultVersion, Digest: p.Digest, Command: p.Command,
-		Protocols: map[string]Records{}, Skipped: []Failure{}, Outputs: []Output{},
-		Inputs: []ManifestInput{}, Side: []ManifestInput{},
-	}
-	t := &Tally{
-		Manifest: m, Summary: &Summary{Protocols: map[string]ProtocolSummary{}},
-		Successes: make([]int64, len(names)), Kept: make([]int64, len(names)),
-	}
-	countInputs(p, m)
-	records := make([]Records, len(names))
-	t.countMap(p, indexes[Map], records)
-	t.countReuse(indexes[Reuse])
-	if err := t.countWrite(indexes[Map], indexes[Write], names, records); err != nil {
-		return nil, err
-	}
-	for i, name := range names {
-		if kept := records[i].Output + records[i].Duplicate + records[i].Unlabelled; kept != t.Kept[i] {
-			return nil, fmt.Errorf("%s: %d records passed the filter, %d are accounted for", name, t.Kept[i], kept)
-		}
-		records[i].sum()
-		m.Protocols[name] = records[i]
-		m.Records.add(records[i])
-	}
-	if m.Records.sum(); m.Records.Records != t.read {
-		return nil, fmt.Errorf("%d records were read, %d are accounted for", t.read, m.Records.Records)
+		Lines: mapped.lines, SideLines: mapped.sideLines, Records: mapped.loose, Rejects: mapped.rejects,
+		Protocols: map[string]Records{}, Skipped: []ManifestInput{}, Inputs: []ManifestInput{}, Side: []ManifestInput{},
+		Outputs: append(append([]Output{}, shared.outputs...), written.outputs...),
 	}
 	slices.SortFunc(m.Outputs, func(a, b Output) int { return strings.Compare(a.Key, b.Key) })
-	t.Summary.Lines, t.Summary.Records, t.Summary.Rejects = m.Lines, m.Records, m.Rejects
-	return t, checkLines(m)
+	countInputs(p, m)
+	for _, i := range mapped.Skipped {
+		m.Skipped = append(m.Skipped, manifestInput(p.Inputs[i]))
+	}
+	s := &Summary{Protocols: map[string]ProtocolSummary{}, Skipped: m.Skipped, Reuse: shared.reuse}
+	for i, name := range p.Command.Options.Signatures {
+		r := mapped.records[i]
+		r.add(written.records[i])
+		if kept := r.Output + r.Duplicate + r.Unlabelled; kept != mapped.kept[i] {
+			return nil, fmt.Errorf("%s: %d records passed the filter, %d are accounted for", name, mapped.kept[i], kept)
+		}
+		r.sum()
+		m.Protocols[name] = r
+		m.Records.add(r)
+		s.Protocols[name] = written.summaries[i]
+	}
+	if m.Records.sum(); m.Records.Records != mapped.read {
+		return nil, fmt.Errorf("%d records were read, %d are accounted for", mapped.read, m.Records.Records)
+	}
+	s.Lines, s.Records, s.Rejects = m.Lines, m.Records, m.Rejects
+	return &Tally{Manifest: m, Summary: s, Successes: mapped.successes, Kept: mapped.kept}, checkLines(m)
+}
+
+func manifestInput(in Input) ManifestInput {
+	return ManifestInput{URL: in.URL, Size: in.Size, ETag: in.ETag}
 }
 
 func checkLines(m *Manifest) error {
@@ -68,92 +223,13 @@ func countInputs(p *Plan, m *Manifest) {
 		}
 	}
 	for i, in := range p.Inputs {
-		entry := ManifestInput{URL: in.URL, Size: in.Size, ETag: in.ETag}
+		entry := manifestInput(in)
 		if side[i] {
 			m.Side = append(m.Side, entry)
 		} else {
 			m.Inputs = append(m.Inputs, entry)
 		}
 	}
-}
-
-func (t *Tally) countMap(p *Plan, index *Index, records []Records) {
-	for i, c := range index.Commits {
-		if c.Map == nil {
-			continue
-		}
-		lines := &t.Manifest.Lines
-		if p.Shards[i].Side {
-			lines = &t.Manifest.SideLines
-		}
-		for _, s := range c.Map.Slices {
-			lines.Lines += s.Lines
-			lines.WithRecords += s.WithRecords
-			lines.Empty += s.Empty
-			lines.Rejected += s.Rejected
-		}
-		t.read += c.Map.Records
-		t.Manifest.Records.Other += c.Map.Other
-		t.Manifest.Records.Rejected += c.Map.Strays
-		t.Manifest.Rejects += c.Map.Rejects
-		for k, counts := range c.Map.Protocols {
-			r := &records[k]
-			r.Excluded += counts.Excluded
-			r.Rejected += counts.Rejected
-			r.Filtered += counts.Filtered
-			r.Duplicate += counts.Repeated
-			t.Kept[k] += counts.Kept
-			t.Successes[k] += counts.Successes
-		}
-	}
-}
-
-func (t *Tally) countReuse(index *Index) {
-	for _, c := range index.Commits {
-		if c.Resolve == nil {
-			continue
-		}
-		t.Summary.Reuse.Certificates += c.Resolve.Found.Certificates
-		t.Summary.Reuse.Keys += c.Resolve.Found.Keys
-		if c.Resolve.Output != nil {
-			t.Manifest.Outputs = append(t.Manifest.Outputs, *c.Resolve.Output)
-		}
-	}
-}
-
-func (t *Tally) countWrite(mapped, written *Index, names []string, records []Records) error {
-	summaries := make([]ProtocolSummary, len(names))
-	for i := range summaries {
-		summaries[i].Labels = map[string]int64{}
-	}
-	for i, c := range written.Commits {
-		w := c.Write
-		if w == nil {
-			continue
-		}
-		if w.Output != nil {
-			t.Manifest.Outputs = append(t.Manifest.Outputs, *w.Output)
-		}
-		k := mapped.Partitions[i].Protocol
-		if k == len(names) {
-			continue
-		}
-		if w.Output != nil && w.Output.Rows != w.Rows {
-			return fmt.Errorf("%s: %d rows in the file, %d written", w.Output.Key, w.Output.Rows, w.Rows)
-		}
-		records[k].Output += w.Rows
-		records[k].Duplicate += w.Duplicates
-		records[k].Unlabelled += w.Unlabelled
-		summaries[k].Flagged += w.Rows + w.Unlabelled
-		summaries[k].Classified += w.Classified
-		for label, n := range w.Labels {
-			summaries[k].Labels[label] += n
-		}
-	}
-	for i, name := range names {
-		t.Summary.Protocols[name] = summaries[i]
-	}
-	return nil
 }
 
 func (r *Records) add(o Records) {
@@ -168,37 +244,4 @@ func (r *Records) add(o Records) {
 
 func (r *Records) sum() {
 	r.Records = r.Output + r.Duplicate + r.Filtered + r.Unlabelled + r.Other + r.Excluded + r.Rejected
-}
-
-// unknown is where a damaged slice ends.
-const unknown = -1
-
-// CheckSlices checks that the slices of compressed inputs fit together: each begins with the member after the last one
-// of the slice before. Where that one was damaged nobody knows, and its reject says what is lost. Commits are those of
-// the map stage.
-func CheckSlices(p *Plan, commits []Commit) error {
-	end := make([]int64, len(p.Inputs))
-	for i, s := range p.Shards {
-		for k, slice := range s.Slices {
-			m := commits[i].Map
-			if m == nil {
-				continue
-			}
-			counts := m.Slices[k]
-			if counts.Damaged {
-				end[slice.Input] = unknown
-			}
-			if counts.End == 0 {
-				continue
-			}
-			if end[slice.Input] != unknown && counts.Start != end[slice.Input] {
-				return fmt.Errorf("%s: what was taken for a member at offset %d is none, or the one before %d is damaged; "+
-					"use a --shard-size over the object's size", p.Inputs[slice.Input].URL, counts.Start, counts.Start)
-			}
-			if !counts.Damaged {
-				end[slice.Input] = counts.End
-			}
-		}
-	}
-	return nil
 }

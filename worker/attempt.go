@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -29,6 +30,10 @@ type attempt struct {
 	moved   *movement
 	log     *slog.Logger
 	created []string // keys of work files that are visible
+	finals  []string // keys of files of the result that this attempt made visible
+
+	at      *place          // what a map task reads
+	leftOut []shard.Failure // objects that a map task does without
 }
 
 // movement counts what a task has done so far. It is what keeps a lease alive: a task that moves nothing is hung.
@@ -72,18 +77,37 @@ func (f *workFile) finish() (shard.Blob, error) {
 
 // discard removes the work files of an attempt that failed. What cannot be removed goes when the job is published.
 func (a *attempt) discard() {
-	if len(a.created) == 0 {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), discardTime)
+	ctx, cancel := a.detached()
 	defer cancel()
-	if err := a.out.Remove(ctx, a.created...); err != nil {
-		a.log.Debug("remove work files of a failed attempt", "error", err)
+	err := a.out.Remove(ctx, a.created...)
+	a.created = nil
+	if len(a.finals) > 0 {
+		err = errors.Join(err, a.tidy(ctx, nil))
+	}
+	if err != nil {
+		a.log.Debug("remove files of a failed attempt", "error", err)
 	}
 }
 
-// discardTime is how long a failed attempt tries to clean up.
-const discardTime = 10 * time.Second
+// explain turns the failure of an attempt whose job has ended, and its files are removed, into that.
+func (a *attempt) explain(err error) error {
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	state, unknown := a.standing(a.ctx)
+	if unknown != nil || state == running {
+		return err
+	}
+	return state.ended()
+}
+
+// cleanTime is how long an attempt that has ended tries to clean up.
+const cleanTime = 30 * time.Second
+
+// detached is a context for what has to be done although the attempt may have been told to stop.
+func (a *attempt) detached() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(a.ctx), cleanTime)
+}
 
 // commit makes the task done, unless another attempt was first; then it removes what this one wrote.
 func (a *attempt) commit(c *shard.Commit) error {
@@ -92,38 +116,69 @@ func (a *attempt) commit(c *shard.Commit) error {
 	if err != nil {
 		return err
 	}
-	// From here on the record may exist, whatever an error says: what it names must not be discarded.
+	// From here on the record may exist, whatever an error says: what it names must not be discarded, unless the job is
+	// over. That is looked at even when this worker has been told to stop.
 	written := a.created
 	a.created = nil
 	key := a.key.CommitKey(a.stage, a.task)
 	err = a.out.Create(a.ctx, key, body)
+	ctx, cancel := a.detached()
+	defer cancel()
 	if errors.Is(err, store.ErrExists) {
-		return a.yield(key, written)
+		return a.yield(ctx, key, written)
 	}
-	if err != nil {
-		return err
-	}
-	return a.checkPlan(append(written, key))
+	return errors.Join(err, a.tidy(ctx, append(written, key)))
 }
 
 // yield leaves a task to the attempt that committed first. That may have been this one, its answer lost.
-func (a *attempt) yield(key string, written []string) error {
-	first, err := readCommit(a.ctx, a.out, key)
+func (a *attempt) yield(ctx context.Context, key string, written []string) error {
+	first, err := readCommit(ctx, a.out, key)
 	switch {
-	case errors.Is(err, store.ErrNotFound): // the job was published and cleaned in the meantime
-	case err != nil || first.Attempt == a.id:
+	case errors.Is(err, store.ErrNotFound): // the job was published and cleaned, or cancelled, in the meantime
+		return a.tidy(ctx, written)
+	case err != nil:
 		return err
+	case first.Attempt == a.id:
+		return a.tidy(ctx, append(written, key))
 	}
-	return a.out.Remove(a.ctx, written...)
+	return a.out.Remove(ctx, written...)
 }
 
-// checkPlan removes what was written if the job was published, and its plan removed, in the meantime.
-func (a *attempt) checkPlan(written []string) error {
-	_, err := a.out.Stat(a.ctx, a.key.PlanKey())
-	if errors.Is(err, store.ErrNotFound) {
-		return a.out.Remove(a.ctx, written...)
+// tidy removes what was written if the job has ended in the meantime: it was published and cleaned up, or cancelled, or
+// its output is another job's by now. Where nothing of the job is to be seen, that is an error all the same: a worker
+// whose output is gone from under it would go on for ever.
+func (a *attempt) tidy(ctx context.Context, written []string) error {
+	state, err := a.standing(ctx)
+	if err != nil || state == running {
+		return err
+	}
+	useless, err := a.uselessFinals(ctx, state)
+	if err != nil {
+		return err
+	}
+	err = a.out.Remove(ctx, append(written, useless...)...)
+	if err == nil && state == unseen {
+		err = fmt.Errorf("look for job %s in %s: %w", a.key, a.out.URL(), errBlind)
 	}
 	return err
+}
+
+// uselessFinals returns the files of the result that this attempt may have made and that nobody wants any more. Where the
+// output is another job's, that may have found one of them and taken it for its own, as it is the same.
+func (a *attempt) uselessFinals(ctx context.Context, state standing) ([]string, error) {
+	if len(a.finals) == 0 || state == published {
+		return nil, nil
+	}
+	if state == cancelled || state == unseen {
+		return a.finals, nil
+	}
+	m, err := readManifest(ctx, a.out)
+	if err != nil || m == nil { // who publishes there removes what is not theirs
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(a.finals), func(key string) bool {
+		return slices.ContainsFunc(m.Outputs, func(o shard.Output) bool { return o.Key == key })
+	}), nil
 }
 
 // maxCommit bounds a commit record.
@@ -151,7 +206,10 @@ type finalFile struct {
 
 func (a *attempt) createFinal(key string) (*finalFile, error) {
 	w, err := a.out.NewWriter(a.ctx, key)
-	return &finalFile{Writer: w, key: key, sum: sha256.New()}, err
+	if err != nil {
+		return nil, err
+	}
+	return &finalFile{Writer: w, key: key, sum: sha256.New()}, nil
 }
 
 func (f *finalFile) Write(p []byte) (int, error) {
@@ -163,19 +221,32 @@ func (f *finalFile) Write(p []byte) (int, error) {
 // finish puts the file under its key. Where an earlier attempt was first, its file must be the same.
 func (a *attempt) finish(f *finalFile, rows int64) (*shard.Output, error) {
 	made := &shard.Output{Key: f.key, Size: f.size, SHA256: hex.EncodeToString(f.sum.Sum(nil)), Rows: rows}
-	_, err := f.Commit()
-	if !errors.Is(err, store.ErrExists) {
-		return made, err
-	}
-	there, err := a.sumObject(f.key)
+	state, err := a.standing(a.ctx)
 	if err != nil {
 		return nil, err
 	}
-	if there != made.SHA256 {
-		return nil, fmt.Errorf("finish %s: %w", f.key, ErrNonDeterministic)
+	if state != running {
+		return nil, state.ended()
 	}
-	return made, nil
+	a.finals = append(a.finals, f.key) // it may come about, whatever an error says
+	_, err = f.Commit()
+	if !errors.Is(err, store.ErrExists) {
+		return made, err
+	}
+	for range readings {
+		there, err := a.sumObject(f.key)
+		if err != nil {
+			return nil, err
+		}
+		if there == made.SHA256 {
+			return made, nil
+		}
+	}
+	return nil, fmt.Errorf("finish %s: %w", f.key, ErrNonDeterministic)
 }
+
+// readings is how often a file is read before it is called different: octets may change on their way.
+const readings = 3
 
 // sumObject returns the SHA-256 of an object in the output.
 func (a *attempt) sumObject(key string) (string, error) {
@@ -185,17 +256,28 @@ func (a *attempt) sumObject(key string) (string, error) {
 	}
 	sum := sha256.New()
 	section := io.NewSectionReader(store.Open(a.ctx, a.out, info), 0, info.Size)
-	if _, err := io.CopyBuffer(sum, section, make([]byte, 4<<20)); err != nil {
+	if _, err := io.CopyBuffer(countedWriter{sum, a.moved}, section, make([]byte, 4<<20)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// countedWriter notes that what passes moves.
+type countedWriter struct {
+	io.Writer
+	moved *movement
+}
+
+func (w countedWriter) Write(p []byte) (int, error) {
+	w.moved.bytes.Add(int64(len(p)))
+	return w.Writer.Write(p)
 }
 
 // extent opens a byte range of a blob for reading.
 func (a *attempt) extent(b shard.Blob, e shard.Extent) func() (io.ReadCloser, error) {
 	return func() (io.ReadCloser, error) {
 		file := store.Open(a.ctx, a.out, store.Info{Key: b.Key, Size: b.Size})
-		return io.NopCloser(newAhead(file, e.Offset, e.Length)), nil
+		return newAhead(file, e.Offset, e.Length), nil
 	}
 }
 
@@ -214,6 +296,12 @@ type ahead struct {
 func newAhead(file *store.File, off, length int64) *ahead {
 	return &ahead{file: file, off: off, rest: length, next: 64 << 10}
 }
+
+// Name tells errors what is read.
+func (r *ahead) Name() string { return r.file.Info.Key }
+
+// Close implements io.Closer. There is nothing to be closed.
+func (r *ahead) Close() error { return nil }
 
 func (r *ahead) Read(p []byte) (int, error) {
 	if len(r.buf) == 0 {

@@ -14,7 +14,7 @@ import (
 	"github.com/dice-engine/dice/shard"
 )
 
-// maxState bounds a plan or an index that a worker is willing to read.
+// maxState bounds a plan or an index that a worker is willing to fetch.
 const maxState = 1 << 30
 
 // ErrVersion: the job was planned by a DICE with other results. Run the same version everywhere.
@@ -34,6 +34,92 @@ type job struct {
 	mu      sync.Mutex
 	indexes map[shard.Stage]*shard.Index
 	lines   [][]int64
+}
+
+// standing is what has become of a job.
+type standing int
+
+const (
+	running   standing = iota
+	published          // its result is there, and its work files are gone
+	cancelled          // it leaves nothing
+	replaced           // its output is another job's
+	unseen             // nothing of it is there: it was cancelled long ago, or this worker looks elsewhere
+)
+
+// standing tells what has become of the job, by its output.
+func (j *job) standing(ctx context.Context) (standing, error) {
+	claim, err := readClaim(ctx, j.out)
+	switch {
+	case err != nil:
+		return 0, err
+	case claim == nil:
+		return unseen, nil
+	case claim.Job != string(j.key) && claim.Digest == j.plan.Digest:
+		return published, nil // or will be, by the same command: what this job leaves of the result is the same
+	case claim.Job != string(j.key):
+		return replaced, nil
+	}
+	_, err = j.out.Stat(ctx, j.key.PlanKey())
+	if !errors.Is(err, store.ErrNotFound) {
+		return running, err
+	}
+	m, err := readManifest(ctx, j.out)
+	if err != nil || m == nil || m.Cancelled {
+		return cancelled, err
+	}
+	return published, nil
+}
+
+// readClaim returns the claim of an output, or nil.
+func readClaim(ctx context.Context, out store.Bucket) (*shard.Claim, error) {
+	return readState[shard.Claim](ctx, out, shard.ClaimKey)
+}
+
+// readManifest returns the manifest of an output, or nil.
+func readManifest(ctx context.Context, out store.Bucket) (*shard.Manifest, error) {
+	return readState[shard.Manifest](ctx, out, shard.ManifestKey)
+}
+
+func readState[T any](ctx context.Context, out store.Bucket, key string) (*T, error) {
+	body, err := out.Get(ctx, key, maxState)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	v := new(T)
+	if err == nil {
+		err = json.Unmarshal(body, v)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return v, nil
+}
+
+// errBlind: this worker does not see the output that the coordinator means.
+var errBlind = errors.New("neither the job's plan nor its claim is there: does this worker see the output that the coordinator sees?")
+
+// ended is the error of a task whose job is no longer running.
+func (s standing) ended() error {
+	switch s {
+	case running:
+		return nil
+	case unseen:
+		return errBlind
+	}
+	return errOver
+}
+
+// missing explains that a job's plan is not there: the job has ended, or this worker looks elsewhere.
+func missing(ctx context.Context, out store.Bucket, name string) error {
+	claim, err := readClaim(ctx, out)
+	if err != nil {
+		return err
+	}
+	if claim == nil {
+		return fmt.Errorf("look for job %s in %s: %w", name, out.URL(), errBlind)
+	}
+	return errOver
 }
 
 // openJob reads a job's plan.
@@ -88,9 +174,9 @@ func (j *job) index(ctx context.Context, stage shard.Stage) (*shard.Index, error
 	if err != nil {
 		return nil, err
 	}
-	index := &shard.Index{}
-	if err := json.Unmarshal(body, index); err != nil {
-		return nil, fmt.Errorf("read index of stage %s: %w", stage, err)
+	index, err := shard.ReadIndex(body)
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", stage, err)
 	}
 	j.indexes[stage] = index
 	return index, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"runtime"
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
@@ -61,6 +62,8 @@ type mapper struct {
 	reject []byte
 
 	damaged    bool // the slice at hand cannot be read to its end
+	whole      bool // the object at hand cannot be read at all
+	doubt      bool // something of the slice at hand was rejected
 	ordinals   []int64
 	renumbered []byte
 }
@@ -84,11 +87,17 @@ func (a *attempt) mapShard(m *memos) error {
 		side := &sideMapper{attempt: a, mapper: x, texts: newMemo[*certificate](memoBytes)}
 		read, x.result.Protocols = side.slice, nil
 	}
-	for i := range x.shard.Slices {
+	for i, slice := range x.shard.Slices {
+		if a.isLeftOut(slice.Input) {
+			x.result.Slices = append(x.result.Slices, shard.SliceCounts{})
+			continue
+		}
+		a.at = &place{input: slice.Input}
 		if err := read(i); err != nil {
 			return err
 		}
 	}
+	a.at = nil
 	if err := x.segment.Close(); err != nil {
 		return err
 	}
@@ -112,7 +121,7 @@ func (x *mapper) finish() error {
 		return err
 	}
 	x.result.Sightings, x.result.Identity, x.result.Reuse = blob, extents[reduce.Identity], extents[reduce.Reuse]
-	return x.commit(&shard.Commit{Map: x.result})
+	return x.commit(&shard.Commit{Map: x.result, Skipped: x.leftOut})
 }
 
 func (a *attempt) writeSightings(s *reduce.Sightings) (shard.Blob, [2][]shard.Extent, error) {
@@ -130,18 +139,18 @@ func (a *attempt) writeSightings(s *reduce.Sightings) (shard.Blob, [2][]shard.Ex
 }
 
 // openInput opens a slice of an input for reading at the ETag of the plan.
-func (a *attempt) openInput(s shard.Slice) (record.Object, record.Slice, error) {
+func (a *attempt) openInput(s shard.Slice) (record.Object, record.Slice, *witness, error) {
 	in := a.plan.Inputs[s.Input]
 	bucket, err := a.places.Bucket(a.ctx, in.Place)
 	if err != nil {
-		return record.Object{}, record.Slice{}, err
+		return record.Object{}, record.Slice{}, nil, err
 	}
-	file := store.Open(a.ctx, bucket, store.Info{Key: in.Key, Size: in.Size, ETag: in.ETag})
-	return record.Object{Name: in.URL, Size: in.Size, ReaderAt: file}, record.Slice{From: s.From, To: s.To}, nil
+	file, seen := watchOver(in.Place, store.Open(a.ctx, bucket, store.Info{Key: in.Key, Size: in.Size, ETag: in.ETag}))
+	return record.Object{Name: in.URL, Size: in.Size, ReaderAt: file}, record.Slice{From: s.From, To: s.To}, seen, nil
 }
 
 func (x *mapper) slice(i int) error {
-	object, part, err := x.openInput(x.shard.Slices[i])
+	object, part, seen, err := x.openSlice(x.shard.Slices[i])
 	if err != nil {
 		return err
 	}
@@ -150,13 +159,24 @@ func (x *mapper) slice(i int) error {
 		return err
 	}
 	defer reader.Close()
-	x.damaged = false
+	x.at.reader = reader
 	if err := x.rows(i, reader); err != nil {
 		return err
 	}
+	return x.endSlice(i, reader, seen)
+}
+
+// endSlice takes down what a slice came to. Before data is called bad, or a part of a compressed object empty, it is
+// looked at twice.
+func (x *mapper) endSlice(i int, reader record.Reader, seen *witness) error {
 	counts := sliceCounts(reader.Counts())
-	counts.Damaged = x.damaged
+	counts.Damaged, counts.Whole = x.damaged, x.whole
 	x.result.Slices = append(x.result.Slices, counts)
+	doubt := x.doubt || x.shard.Slices[i].From > 0 && counts.Lines == 0
+	x.damaged, x.whole, x.doubt = false, false, false
+	if doubt {
+		return seen.verify(x.ctx, x.moved)
+	}
 	return nil
 }
 
@@ -242,20 +262,37 @@ func (x *mapper) record(slice int, row *record.Row) error {
 	return x.kept(slice, row, a)
 }
 
+// memorable is up to how many octets of a record the answer is remembered: longer ones hardly come again, and each copy of
+// theirs counts.
+const memorable = memoBytes / 16
+
+// huge is a size of a row of which few copies fit into a process's memory.
+const huge = 16 << 20
+
 // identify asks the signature, unless it has answered for the same record before.
 func (x *mapper) identify(row *record.Row, success bool) (answer, error) {
+	if len(row.Result) > memorable {
+		a, err := x.ask(row, success)
+		if len(row.Result) > huge {
+			runtime.GC() // what was made of it to ask is as large as the row, and so is what comes next
+		}
+		return a, err
+	}
 	answers := x.memos.answers[row.Want]
 	x.key = append(tape.AppendBool(x.key[:0], success), row.Result...)
 	if a, ok := answers.get(x.key); ok {
 		return a, nil
 	}
-	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, nil)
-	if err != nil {
-		return answer{}, err
+	a, err := x.ask(row, success)
+	if err == nil {
+		answers.put(x.key, a, len(a.fingerprint)+len(a.labels))
 	}
-	a := answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}
-	answers.put(x.key, a, len(fingerprint)+len(a.labels))
-	return a, nil
+	return a, err
+}
+
+func (x *mapper) ask(row *record.Row, success bool) (answer, error) {
+	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, nil)
+	return answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}, err
 }
 
 // kept handles a record past the filter: it is seen for every question that it takes part in, and carried if it can
@@ -350,5 +387,7 @@ func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a answer, 
 	out.Time, out.HasTime = row.Time, row.HasTime
 	out.Fingerprint = a.fingerprint
 	out.Labels = append(out.Labels[:0], labels...)
-	return x.segment.Add(row.Want, out)
+	err := x.segment.Add(row.Want, out)
+	out.Fingerprint = nil // it may be large
+	return err
 }

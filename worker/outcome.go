@@ -4,13 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
+	mathrand "math/rand/v2"
+	"syscall"
 	"time"
 
-	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
-	"github.com/dice-engine/dice/shard"
 )
 
 // outcome is what the queue is told of a task.
@@ -18,14 +17,16 @@ type outcome int
 
 const (
 	done     outcome = iota // committed, by this attempt or another
-	retry                   // somebody's trouble that may pass
+	retry                   // the store's trouble, or the network's, that may pass, or that others may not have
+	unfit                   // this machine has no room for it; another one may
+	faulty                  // its data brought it down
 	fatal                   // the job cannot succeed; trying again shows it again
-	giveBack                // this worker stops
+	giveBack                // this worker leaves
 	over                    // nobody waits for it any more
 )
 
 func (o outcome) String() string {
-	return [...]string{"done", "retry", "fatal", "given back", "over"}[o]
+	return [...]string{"done", "retry", "unfit", "faulty", "fatal", "given back", "over"}[o]
 }
 
 // decide maps the error of a task to what happens next. It is the only place that does.
@@ -33,22 +34,52 @@ func decide(ctx context.Context, err error) outcome {
 	switch {
 	case err == nil:
 		return done
-	case errors.Is(err, errOver):
+	case errors.Is(err, errOver), errors.Is(context.Cause(ctx), errOver):
 		return over
-	case errors.Is(context.Cause(ctx), errHung):
+	case errors.Is(context.Cause(ctx), errHung), errors.Is(context.Cause(ctx), errBlind):
 		return retry
 	case ctx.Err() != nil:
 		return giveBack
-	case errors.Is(err, store.ErrChanged), errors.Is(err, store.ErrDenied), errors.Is(err, store.ErrNoBucket),
-		errors.Is(err, ErrVersion), errors.Is(err, ErrNonDeterministic):
+	case errors.Is(err, ErrNonDeterministic):
 		return fatal
+	case isUnfit(err):
+		return unfit
+	}
+	var fault *dataFault
+	if errors.As(err, &fault) {
+		return faulty
 	}
 	return retry
 }
 
-// backoff is how long a task waits before its next attempt.
+// isPlain tells an answer that the same worker would get again from trouble that may pass.
+func isPlain(err error) bool {
+	for _, answer := range []error{store.ErrDenied, store.ErrNoBucket, store.ErrNotFound, store.ErrChanged, ErrVersion, errBlind} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}
+
+// errScratch: there is no place for what does not fit into memory.
+var errScratch = errors.New("scratch folder cannot be used (see --scratch)")
+
+// isUnfit tells the trouble of this machine from that of others.
+func isUnfit(err error) bool {
+	for _, own := range []error{errScratch, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, own) {
+			return true
+		}
+	}
+	return false
+}
+
+// backoff is how long a task waits before its next attempt: about so long, lest tasks come back in step, each to the
+// worker that failed at it before.
 func backoff(attempt int) time.Duration {
-	return min(200*time.Millisecond<<min(attempt, 10), 30*time.Second)
+	d := min(200*time.Millisecond<<min(attempt, 10), 30*time.Second)
+	return d/2 + mathrand.N(d)
 }
 
 // newAttemptID returns a name that no other attempt has.
@@ -57,40 +88,3 @@ func newAttemptID() string {
 	rand.Read(id)
 	return hex.EncodeToString(id)
 }
-
-// dataFault is a fault that lies in the data, so that trying again elsewhere may not help.
-type dataFault struct{ cause error }
-
-func (f *dataFault) Error() string { return "fault of the data: " + f.cause.Error() }
-func (f *dataFault) Unwrap() error { return f.cause }
-
-// giveUp records the fault. At the limit it commits the task as skipped, which excludes a later success.
-func (a *attempt) giveUp(fault *dataFault, limit int) error {
-	failure := shard.Failure{Stage: a.stage, Task: a.task, Cause: cut(fault.cause.Error(), maxCause)}
-	if a.stage == shard.Map {
-		failure.Object = a.plan.Inputs[a.plan.Shards[a.task].Slices[0].Input].URL
-	}
-	var bad *record.RowError
-	if errors.As(fault.cause, &bad) {
-		failure.Object, failure.Row = bad.Object, bad.Row
-	}
-	body, err := json.Marshal(failure)
-	if err != nil {
-		return err
-	}
-	err = a.out.Create(a.ctx, a.key.FailureKey(a.stage, a.task, a.id), body)
-	if err != nil && !errors.Is(err, store.ErrExists) {
-		return err
-	}
-	err = a.out.List(a.ctx, a.key.FailurePrefix(a.stage, a.task), func(store.Info) error {
-		failure.Attempts++
-		return nil
-	})
-	if err != nil || failure.Attempts < limit {
-		return errors.Join(err, fault)
-	}
-	return a.commit(&shard.Commit{Skipped: &failure})
-}
-
-// maxCause bounds the text of a failure's cause.
-const maxCause = 4 << 10

@@ -15,11 +15,15 @@ const maxReason = 512
 // rejected accounts for a rejected row or record, and carries it to the rejects table. In the segment its fingerprint
 // is a RejectRow without its origin.
 func (x *mapper) rejected(slice int, bad *record.RowError) error {
+	x.doubt = true
 	if bad.Rows == 0 && bad.Member < 0 {
 		x.damaged = true
 	}
-	if bad.Row == 0 && bad.Rows == 0 && x.shard.Slices[slice].From > 0 {
-		return nil // of the object as a whole: its first slice says so
+	if bad.Row == 0 && bad.Rows == 0 {
+		x.whole = true
+		if x.shard.Slices[slice].From > 0 {
+			return nil // its first slice says so
+		}
 	}
 	row := RejectRow{Rows: bad.Rows, Reason: cut(bad.Err.Error(), maxReason), Content: string(bad.Content)}
 	switch {

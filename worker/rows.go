@@ -104,23 +104,3 @@ func appendNumber(dst []byte, field byte, n int64) []byte {
 	}
 	return tape.AppendInt(append(dst, field), n)
 }
-
-// appendFingerprint appends a fingerprint, given as a whole tape, as a field of a row.
-func appendFingerprint(dst, fingerprint []byte) []byte {
-	start := len(dst)
-	dst = append(dst, fieldFingerprint)
-	dst = append(dst, fingerprint[1:]...)
-	return tape.CloseField(dst, start)
-}
-
-// appendLabels appends the labels of a row.
-func appendLabels(dst []byte, labels []string) []byte {
-	if len(labels) == 0 {
-		return dst
-	}
-	dst = append(dst, fieldLabels)
-	for _, label := range labels {
-		dst = tape.AppendString(append(dst, tape.Present), label)
-	}
-	return append(dst, tape.End)
-}

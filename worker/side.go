@@ -26,7 +26,7 @@ type sideMapper struct {
 }
 
 func (x *sideMapper) slice(i int) error {
-	object, part, err := x.openInput(x.mapper.shard.Slices[i])
+	object, part, seen, err := x.openSlice(x.mapper.shard.Slices[i])
 	if err != nil {
 		return err
 	}
@@ -35,17 +35,15 @@ func (x *sideMapper) slice(i int) error {
 		return err
 	}
 	defer reader.Close()
+	x.at.reader = reader
 	for {
 		row, err := reader.Next()
 		x.moved.rows.Add(1)
 		var bad *record.RowError
 		switch {
 		case err == io.EOF:
-			counts := sliceCounts(reader.Counts())
-			counts.Damaged, x.mapper.damaged = x.mapper.damaged, false
-			x.moved.bytes.Add(counts.Bytes)
-			x.mapper.result.Slices = append(x.mapper.result.Slices, counts)
-			return nil
+			x.moved.bytes.Add(reader.Counts().Bytes)
+			return x.mapper.endSlice(i, reader, seen)
 		case errors.As(err, &bad):
 			bad.Want, bad.Member = record.Other, -1
 			err = x.mapper.rejected(i, bad)

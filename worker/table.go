@@ -17,16 +17,23 @@ type tableWriter struct {
 	rows  *record.Writer
 }
 
-func (t *tableWriter) write(row []byte) (err error) {
-	if t.rows == nil {
-		if t.file, err = t.createFinal(t.key); err != nil {
-			return err
-		}
-		if t.rows, err = record.NewWriter(t.file, t.shape, record.WriterOptions{}); err != nil {
-			return err
-		}
+func (t *tableWriter) write(row []byte) error {
+	if err := t.open(); err != nil {
+		return err
 	}
 	return t.rows.Write(row)
+}
+
+// open makes the part, the first time.
+func (t *tableWriter) open() (err error) {
+	if t.rows != nil {
+		return nil
+	}
+	if t.file, err = t.createFinal(t.key); err != nil {
+		return err
+	}
+	t.rows, err = record.NewWriter(t.file, t.shape, record.WriterOptions{})
+	return err
 }
 
 // finish completes the part. It returns nil when there was no row.

@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,11 +20,12 @@ import (
 
 // Config is what a worker process is told. Nothing in it changes a result.
 type Config struct {
-	Name    string // for people: appears in logs and progress
-	Slots   int    // tasks at a time
-	Memory  int64  // octets for the whole process
-	Scratch string // folder for what does not fit into memory
-	// MaxFailures is after how many attempts that failed for a fault of the data a task is given up.
+	Name    string        // for people: appears in logs and progress
+	Slots   int           // tasks at a time
+	Memory  int64         // octets for the whole process
+	Scratch string        // folder for what does not fit into memory
+	Grace   time.Duration // for which tasks in hand may go on when the worker leaves; 0: they are given back at once
+	// MaxFailures is after how many attempts that failed for a fault of the data an object is given up.
 	MaxFailures int
 }
 
@@ -57,13 +58,11 @@ func (c Config) sorterBudget() int { return int(c.Memory / int64(c.slots()) / 4)
 
 // Worker does tasks until its context ends.
 type Worker struct {
-	cfg    Config
-	taker  *queue.Taker
-	places *Places
-	log    *slog.Logger
-
-	mu   sync.Mutex
-	jobs map[string]*job
+	cfg   Config
+	taker *queue.Taker
+	log   *slog.Logger
+	hands *hands
+	jobs  *jobs
 }
 
 // New returns a worker that takes tasks from taker, and opens inputs and outputs through places.
@@ -71,67 +70,136 @@ func New(cfg Config, taker *queue.Taker, places *Places, log *slog.Logger) (*Wor
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure worker: %w", err)
 	}
-	return &Worker{cfg: cfg, taker: taker, places: places, log: log, jobs: map[string]*job{}}, nil
+	return &Worker{cfg: cfg, taker: taker, log: log, hands: newHands(), jobs: newJobs(places)}, nil
 }
 
-// Run takes and does tasks until ctx ends, and waits for those in hand to notice.
+var errLeaving = errors.New("worker leaves")
+
+// Run takes and does tasks until ctx ends. Tasks in hand may then go on for Config.Grace; those that are not done by
+// then are given back. It returns an error when this machine turns out to be unfit for the work.
 func (w *Worker) Run(ctx context.Context) error {
+	taking, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	working, leave := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer leave(nil)
+	var tasks sync.WaitGroup
+	finished := make(chan struct{})
+	defer close(finished)
+	defer context.AfterFunc(taking, func() {
+		select {
+		case <-time.After(w.cfg.Grace):
+			leave(errLeaving)
+		case <-finished:
+		}
+	})()
+	defer tasks.Wait()
+
 	free := make(chan *memos, w.cfg.slots())
 	for range w.cfg.slots() {
 		free <- &memos{}
 	}
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	for ctx.Err() == nil {
+	for taking.Err() == nil {
 		slot := <-free
-		leases, err := w.taker.Take(ctx, 1+len(free))
+		leases, err := w.taker.Take(taking, 1+len(free))
 		free <- slot
-		if err != nil {
-			if ctx.Err() != nil {
-				break
-			}
+		if err != nil && taking.Err() == nil {
+			leave(errLeaving)
 			return fmt.Errorf("take tasks: %w", err)
 		}
 		for _, lease := range leases {
+			if taking.Err() != nil {
+				w.tell(lease.Retry(0)) // it was on its way already
+				continue
+			}
 			slot := <-free
 			tasks.Go(func() {
-				w.do(ctx, lease, slot)
+				pause, err := w.do(working, lease, slot)
+				if err != nil {
+					stop(err)
+				}
+				wait(taking, pause)
 				free <- slot
 			})
 		}
 	}
+	if cause := context.Cause(taking); ctx.Err() == nil {
+		leave(errLeaving)
+		return cause
+	}
 	return nil
 }
 
-// do runs one lease from claim to commit and tells the queue how it ended.
-func (w *Worker) do(ctx context.Context, lease *queue.Lease, slot *memos) {
+// wait waits for a time, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// do runs one lease from claim to commit and tells the queue how it ended. It returns how long to wait before taking
+// another one, and an error when this machine should take none. A job in trouble is passed over for a while.
+func (w *Worker) do(ctx context.Context, lease *queue.Lease, slot *memos) (pause time.Duration, err error) {
+	name := lease.Task.Job + "/" + lease.Task.Stage + "/" + strconv.Itoa(lease.Task.ID)
+	if !w.hands.take(name) {
+		w.tell(lease.Retry(inHandDelay)) // a second offer is for others
+		return 0, nil
+	}
+	begun := time.Now()
+	defer w.hands.drop(name)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	log := w.log.With("job", lease.Task.Job, "stage", lease.Task.Stage, "task", lease.Task.ID)
 	moved := &movement{}
 	var keeper sync.WaitGroup
 	defer keeper.Wait()
 	keeper.Go(func() { w.keep(ctx, lease, moved, cancel) })
+	keeper.Go(func() { w.watch(ctx, lease, cancel) })
 
-	err := w.run(ctx, lease, slot, moved)
+	log := w.log.With("job", lease.Task.Job, "stage", lease.Task.Stage, "task", lease.Task.ID, "attempt", lease.Attempt)
+	log.Debug("task begun")
+	err = w.run(ctx, lease, slot, moved)
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx)
+	}
 	outcome := decide(ctx, err)
 	if err != nil && outcome != giveBack && outcome != over {
-		log.Warn("task failed", "outcome", outcome.String(), "attempt", lease.Attempt, "error", err)
+		log.Warn("task failed", "outcome", outcome.String(), "error", err)
 	}
-	w.settle(ctx, lease, moved, outcome, err)
+	log.Debug("task ended", "outcome", outcome.String(), "rows", moved.rows.Load())
+	w.settle(lease, moved, outcome, err)
 	cancel(nil)
+	pause, failed := w.hands.note(outcome, begun, time.Now(), err)
+	switch {
+	case outcome == unfit:
+		return pause, failed
+	case errors.Is(err, errBlind):
+		pause = blindFor
+	}
+	w.taker.Shun(lease.Task.Job, pause)
+	return 0, failed
 }
 
+// blindFor is for how long a worker takes no tasks of a job whose output it does not see.
+const blindFor = time.Minute
+
+// inHandDelay is how long a task stays away that this worker has in hand already.
+const inHandDelay = 5 * time.Second
+
+// settleTime is how long a worker that leaves may take to tell the queue how its tasks ended.
+const settleTime = 5 * time.Second
+
 // settle tells queue and coordinator how a task ended.
-func (w *Worker) settle(ctx context.Context, lease *queue.Lease, moved *movement, o outcome, err error) {
-	report := queue.Progress{
-		Worker: w.cfg.Name, Stage: lease.Task.Stage, Task: lease.Task.ID,
-		Rows: moved.rows.Load(), Bytes: moved.bytes.Load(),
-	}
+func (w *Worker) settle(lease *queue.Lease, moved *movement, o outcome, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	report := w.report(lease, moved)
 	switch o {
 	case over:
+		report.Left = true
 		w.tell(lease.Done(ctx))
-		return
 	case done:
 		report.Done = true
 		w.tell(lease.Done(ctx))
@@ -139,13 +207,33 @@ func (w *Worker) settle(ctx context.Context, lease *queue.Lease, moved *movement
 		report.Fatal = err.Error()
 		w.tell(lease.Retry(backoff(lease.Attempt)))
 	case retry:
-		report.Error = err.Error()
+		report.Error, report.Plain = err.Error(), isPlain(err)
 		w.tell(lease.Retry(backoff(lease.Attempt)))
+	case faulty:
+		report.Fault = err.Error()
+		w.tell(lease.Retry(faultyDelay))
+	case unfit:
+		report.Unfit = err.Error()
+		w.tell(lease.Retry(unfitDelay))
 	case giveBack:
+		report.Left = true
 		w.tell(lease.Retry(0))
-		return
 	}
 	w.taker.Report(lease.Task.Job, report)
+}
+
+const (
+	// unfitDelay is how long a task stays away that this machine cannot do, so that another one is asked first.
+	unfitDelay = time.Second
+	// faultyDelay is the same for one that its data brought down.
+	faultyDelay = 100 * time.Millisecond
+)
+
+func (w *Worker) report(lease *queue.Lease, moved *movement) queue.Progress {
+	return queue.Progress{
+		Worker: w.cfg.Name, Stage: lease.Task.Stage, Task: lease.Task.ID, Attempt: lease.Attempt,
+		Rows: moved.rows.Load(), Bytes: moved.bytes.Load(),
+	}
 }
 
 // tell logs that the queue did not hear how a task ended. The task then comes again, and is found done.
@@ -159,8 +247,9 @@ func (w *Worker) tell(err error) {
 func (w *Worker) keep(ctx context.Context, lease *queue.Lease, moved *movement, cancel context.CancelCauseFunc) {
 	ticker := time.NewTicker(min(lease.Length/6, maxSilence))
 	defer ticker.Stop()
-	last, since := int64(-1), time.Now()
+	last, since, said := int64(-1), time.Now(), false
 	for {
+		w.taker.Report(lease.Task.Job, w.report(lease, moved))
 		select {
 		case <-ctx.Done():
 			return
@@ -173,52 +262,96 @@ func (w *Worker) keep(ctx context.Context, lease *queue.Lease, moved *movement, 
 			cancel(errHung)
 			return
 		}
-		if err := lease.Extend(); err != nil {
+		if err := lease.Extend(); err != nil && !said {
 			w.log.Warn("extend lease", "error", err)
+			said = true
 		}
-		w.taker.Report(lease.Task.Job, queue.Progress{
-			Worker: w.cfg.Name, Stage: lease.Task.Stage, Task: lease.Task.ID,
-			Rows: moved.rows.Load(), Bytes: moved.bytes.Load(),
-		})
 	}
+}
+
+// watch ends a task that nobody waits for any more. It ends with ctx.
+func (w *Worker) watch(ctx context.Context, lease *queue.Lease, cancel context.CancelCauseFunc) {
+	ticker := time.NewTicker(lease.Length)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if err := w.unwanted(ctx, lease.Task); err != nil {
+			cancel(err)
+			return
+		}
+	}
+}
+
+// unwanted returns an error if a task is done by another, or its job is over or not to be seen.
+func (w *Worker) unwanted(ctx context.Context, task queue.Task) error {
+	j, err := w.jobs.get(ctx, task)
+	if errors.Is(err, errOver) {
+		return errOver
+	}
+	if err != nil {
+		return nil // nobody knows
+	}
+	if _, err = j.out.Stat(ctx, j.key.CommitKey(shard.Stage(task.Stage), task.ID)); err == nil {
+		return errOver
+	}
+	state, err := j.standing(ctx)
+	if err != nil {
+		return nil
+	}
+	return state.ended()
 }
 
 const (
 	// maxSilence is how long a working task says nothing.
 	maxSilence = time.Second
 	// maxStill is how long a task may move nothing: longer than a store call inside its retry budget, or than sorting.
-	maxStill = 10 * time.Minute
+	maxStill = 15 * time.Minute
 )
 
 var errHung = fmt.Errorf("task moved nothing for %s", maxStill)
 
 // run does a task. A panic is a fault of the data, as far as anyone can tell from here.
-func (w *Worker) run(ctx context.Context, lease *queue.Lease, slot *memos, moved *movement) (err error) {
-	j, err := w.job(ctx, lease.Task)
+func (w *Worker) run(ctx context.Context, lease *queue.Lease, slot *memos, moved *movement) error {
+	j, err := w.jobs.get(ctx, lease.Task)
 	if err != nil {
 		return err
 	}
-	scratch, err := os.MkdirTemp(w.cfg.Scratch, "dice-task-")
+	scratch, err := os.MkdirTemp(w.cfg.Scratch, "task-")
 	if err != nil {
-		return fmt.Errorf("make scratch folder: %w", err)
+		return fmt.Errorf("%w: %w", errScratch, err)
 	}
 	defer os.RemoveAll(scratch)
 	a := &attempt{
-		job: j, ctx: ctx, stage: shard.Stage(lease.Task.Stage), task: lease.Task.ID, id: newAttemptID(),
+		job: j, ctx: ctx, stage: shard.Stage(lease.Task.Stage), task: lease.Task.ID,
 		budget: w.cfg.sorterBudget(), scratch: scratch, moved: moved, log: w.log,
 	}
 	if _, err := a.out.Stat(ctx, a.key.CommitKey(a.stage, a.task)); !errors.Is(err, store.ErrNotFound) {
 		return err // done already, or the store does not say
 	}
-	err = a.perform(slot)
-	if err != nil {
+	if lease.Attempt > 1 {
+		if err := a.recall(w.cfg.MaxFailures); err != nil {
+			return err
+		}
+	}
+	for {
+		a.id = newAttemptID()
+		err := a.perform(slot)
+		if err == nil {
+			return nil
+		}
 		a.discard()
+		var fault *dataFault
+		if !errors.As(err, &fault) {
+			return a.explain(err)
+		}
+		if over, err := a.giveUp(fault, w.cfg.MaxFailures); over || err != nil {
+			return err
+		}
 	}
-	var fault *dataFault
-	if errors.As(err, &fault) {
-		return a.giveUp(fault, w.cfg.MaxFailures)
-	}
-	return err
 }
 
 // perform does the stage's work, turning panics into faults of the data.
@@ -226,10 +359,12 @@ func (a *attempt) perform(slot *memos) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			slot.job = nil
-			err = &dataFault{fmt.Errorf("panic: %v\n%s", r, debug.Stack())}
+			err = a.fault(r)
 		}
 	}()
 	switch a.stage {
+	case shard.Unpack:
+		return a.unpack()
 	case shard.Map:
 		return a.mapShard(slot)
 	case shard.Identity:
@@ -240,35 +375,4 @@ func (a *attempt) perform(slot *memos) (err error) {
 		return a.writePart()
 	}
 	return fmt.Errorf("%w: stage %q", ErrVersion, a.stage)
-}
-
-// maxJobs bounds the jobs whose plans a worker keeps.
-const maxJobs = 4
-
-// errOver: the job was published or cancelled, and its plan is gone.
-var errOver = errors.New("job is over")
-
-// job returns a job, reading its plan the first time.
-func (w *Worker) job(ctx context.Context, task queue.Task) (*job, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if j := w.jobs[task.Job]; j != nil {
-		return j, nil
-	}
-	out, err := w.places.Bucket(ctx, task.Output)
-	if err != nil {
-		return nil, err
-	}
-	j, err := openJob(ctx, out, w.places, task.Job)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, errOver
-	}
-	if err != nil {
-		return nil, err
-	}
-	if len(w.jobs) >= maxJobs {
-		clear(w.jobs)
-	}
-	w.jobs[task.Job] = j
-	return j, nil
 }

@@ -21,9 +21,8 @@ type partWriter struct {
 	certificates *verdictCursor
 	result       *shard.WriteResult
 	attached     *memo[*certificate]
-	parsed       *memo[*certificate]
-	labels       []string
-	row          []byte
+	composer
+	row []byte
 }
 
 // writePart runs a write task.
@@ -35,7 +34,8 @@ func (a *attempt) writePart() error {
 	x := &partWriter{
 		attempt: a, mapped: mapped, part: mapped.Partitions[a.task], lines: a.firstLines(mapped),
 		result:   &shard.WriteResult{Labels: map[string]int64{}},
-		attached: newMemo[*certificate](memoBytes), parsed: newMemo[*certificate](memoBytes),
+		attached: newMemo[*certificate](memoBytes),
+		composer: composer{sets: map[string]*labelSet{}, counts: map[string]*int64{}},
 	}
 	x.table = &tableWriter{attempt: a, key: x.partKey(), shape: x.rowShape()}
 	defer x.table.abort()
@@ -47,6 +47,7 @@ func (a *attempt) writePart() error {
 	if err != nil {
 		return err
 	}
+	x.countLabels()
 	if x.result.Output, err = x.table.finish(); err != nil {
 		return err
 	}
@@ -208,21 +209,20 @@ func (x *partWriter) record(task int, rec *reduce.SegmentRecord) error {
 	if err != nil {
 		return err
 	}
-	x.gatherLabels(rec, attached, f)
-	if len(x.labels) == 0 && x.plan.Command.Options.Mode == shard.Labelled {
+	set := x.labelSet(rec, attached, f)
+	if len(set.labels) == 0 && x.plan.Command.Options.Mode == shard.Labelled {
 		x.result.Unlabelled++
 		return nil
 	}
 	x.result.Rows++
-	if len(x.labels) > 0 {
+	if len(set.labels) > 0 {
 		x.result.Classified++
 	}
-	for _, label := range x.labels {
-		x.result.Labels[label]++
+	for i := range set.labels {
+		*set.counts[i]++
 	}
-	row := x.compose(task, rec, attached, f)
-	x.moved.bytes.Add(int64(len(row)))
-	return x.table.write(row)
+	x.moved.bytes.Add(int64(len(rec.IP) + len(rec.Fingerprint)))
+	return x.compose(task, rec, attached, f, set)
 }
 
 func (x *partWriter) attachedCertificate(payload []byte) (*certificate, error) {

@@ -31,13 +31,13 @@ Examples:
    dice classify -f 's3://scans/**?endpoint=http://127.0.0.1:9000' -o out
 
 ` + exitHelp(),
-		Flags:  slices.Concat(jobFlags(), runFlags()),
+		Flags:  slices.Concat(jobFlags(true), runFlags()),
 		Action: classify,
 	}
 }
 
-// jobFlags are the options that the result depends on.
-func jobFlags() []cli.Flag {
+// jobFlags are the options that the result depends on, and where it goes, which not every command has to know.
+func jobFlags(needsOutput bool) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "signatures", Value: "*", EnvVars: []string{"DICE_SIGNATURES"},
 			Usage: "protocols to look for: names and wildcards, separated by commas (see dice signatures)"},
@@ -47,7 +47,7 @@ func jobFlags() []cli.Flag {
 			Usage: "scan files: Parquet, or JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
 		&cli.StringSliceFlag{Name: "certificates", EnvVars: []string{"DICE_CERTIFICATES"},
 			Usage: "side tables with columns or members ip and certificate, for records without one (XMPP); may be repeated"},
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Required: true,
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Required: needsOutput,
 			Usage: "where the result goes: an empty folder or s3://bucket/prefix"},
 		&cli.StringFlag{Name: "mode", Value: string(shard.Labelled), EnvVars: []string{"DICE_MODE"},
 			Usage: "records that come out: labelled (those with a label) or all (all that were looked at)"},
@@ -71,10 +71,18 @@ func commandOf(c *cli.Context) (shard.Command, error) {
 		return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	command := shard.Command{Files: c.StringSlice("file"), Certificates: c.StringSlice("certificates"), Options: options}
-	for _, pattern := range slices.Concat(command.Files, command.Certificates, []string{c.String("output")}) {
-		if _, err := store.Parse(pattern); err != nil {
-			return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
+	if output := c.String("output"); output != "" || c.IsSet("output") {
+		_, err = store.Parse(output)
+	}
+	for _, pattern := range slices.Concat(command.Files, command.Certificates) {
+		location, bad := store.Parse(pattern)
+		if bad == nil {
+			bad = shard.CheckPattern(location.Path)
 		}
+		err = errors.Join(err, bad)
+	}
+	if err != nil {
+		return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	return command, nil
 }

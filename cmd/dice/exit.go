@@ -14,10 +14,11 @@ import (
 
 // What the process exits with.
 const (
-	exitDone    = 0
-	exitFailed  = 1
-	exitUsage   = 2
-	exitRejects = 3
+	exitDone      = 0
+	exitFailed    = 1
+	exitUsage     = 2
+	exitRejects   = 3
+	exitCancelled = 4
 )
 
 var (
@@ -25,6 +26,8 @@ var (
 	errUsage = errors.New("wrong usage")
 	// errRejects is returned by a command that is done, but rejected some of its input.
 	errRejects = errors.New("some of the input was rejected")
+	// errSkipped is returned by a job that is done, but without some objects.
+	errSkipped = errors.New("some objects were left out")
 )
 
 // exits maps errors to exit codes: the first that is in the chain decides, any other error is a failure.
@@ -36,16 +39,19 @@ func exits() []struct {
 		is   error
 		code int
 	}{
+		{coordinator.ErrCancelled, exitCancelled},
 		{errRejects, exitRejects},
+		{errSkipped, exitRejects},
 		{errUsage, exitUsage},
 		{coordinator.ErrNoInput, exitUsage},
 		{coordinator.ErrTaken, exitUsage},
+		{coordinator.ErrNoJob, exitUsage},
 	}
 }
 
 // exitHelp explains the exit codes, for --help.
 func exitHelp() string {
-	return "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some of the input was rejected."
+	return "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some of the input was rejected or left out, 4 cancelled."
 }
 
 // exitOf returns the exit code for a command's error.

@@ -39,15 +39,7 @@ Examples:
 }
 
 func export(c *cli.Context) error {
-	out, err := oneArgument(c, "where the result is")
-	if err != nil {
-		return err
-	}
-	_, log, err := newConsole(c)
-	if err != nil {
-		return err
-	}
-	bucket, err := dial(c.Context, c, out, log)
+	bucket, err := outputArgument(c)
 	if err != nil {
 		return err
 	}

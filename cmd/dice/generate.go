@@ -47,7 +47,7 @@ func generateFlags() []cli.Flag {
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Required: true, EnvVars: []string{"DICE_OUTPUT"}, Usage: "folder or s3://bucket/prefix"},
 		&cli.StringFlag{Name: "truth", EnvVars: []string{"DICE_TRUTH"}, Usage: "file for the true answers, as JSON lines"},
 		&cli.BoolFlag{Name: "totals", EnvVars: []string{"DICE_TOTALS"}, Usage: "leave the single records out of the truth"},
-		&cli.StringSliceFlag{Name: "protocols", EnvVars: []string{"DICE_PROTOCOLS"}, Usage: "of " + strings.Join(zgrab2.Names(), ", ") + " (default: all)"},
+		&cli.StringFlag{Name: "protocols", EnvVars: []string{"DICE_PROTOCOLS"}, Usage: "of " + strings.Join(zgrab2.Names(), ", ") + ", with commas between them (default: all)"},
 		&cli.IntFlag{Name: "files", Value: 1, EnvVars: []string{"DICE_FILES"}, Usage: "files per protocol"},
 		&cli.BoolFlag{Name: "distinct", EnvVars: []string{"DICE_DISTINCT"}, Usage: "make every result and certificate different: the worst case"},
 		&cli.IntFlag{Name: "broken", EnvVars: []string{"DICE_BROKEN"}, Usage: "of a thousand lines, those that cannot be read (JSON lines only)"},
@@ -61,7 +61,7 @@ func generate(c *cli.Context) error {
 		return err
 	}
 	config := synth.Config{
-		Rows: c.Int64("rows"), Seed: c.Uint64("seed"), Layout: c.String("layout"), Protocols: c.StringSlice("protocols"),
+		Rows: c.Int64("rows"), Seed: c.Uint64("seed"), Layout: c.String("layout"), Protocols: strings.FieldsFunc(c.String("protocols"), func(r rune) bool { return r == ',' }),
 		Files: c.Int("files"), Distinct: c.Bool("distinct"), Workers: c.Int("workers"), Records: !c.Bool("totals"),
 		Broken: c.Int("broken"),
 	}

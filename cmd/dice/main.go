@@ -13,6 +13,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // the second signal ends the process at once
 	code := run(ctx, os.Args, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -36,27 +37,34 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"   dice generate --rows 100000 --seed 1 --layout jsonl -o scan\n" +
 			"   dice classify --signatures '*' -s zgrab2 -f 'scan/zgrab2_*' -o out\n" +
 			"   dice summary out\n\n" + exitHelp(),
-		Version:        version(),
-		HideVersion:    true, // dice version
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		Flags:          logFlags(),
-		Commands:       commands(),
-		OnUsageError:   usageError,
-		Action:         noCommand,
-		ExitErrHandler: func(*cli.Context, error) {}, // run decides
+		Version:            version(),
+		HideVersion:        true, // dice version
+		SliceFlagSeparator: "\n", // patterns contain commas
+		Writer:             stdout,
+		ErrWriter:          stderr,
+		Flags:              globalFlags(),
+		Before:             startProfile,
+		After:              stopProfile,
+		Commands:           commands(),
+		OnUsageError:       usageError,
+		Action:             noCommand,
+		ExitErrHandler:     func(*cli.Context, error) {}, // run decides
 	}
 }
 
 // commands lists all commands.
 func commands() []*cli.Command {
 	list := []*cli.Command{
+		cancelCommand(),
 		classifyCommand(),
 		exportCommand(),
 		generateCommand(),
 		ingestCommand(),
+		planCommand(),
 		signaturesCommand(),
+		statusCommand(),
 		summaryCommand(),
+		sweepCommand(),
 		versionCommand(),
 		workerCommand(),
 	}
@@ -66,11 +74,12 @@ func commands() []*cli.Command {
 	return list
 }
 
-// logFlags are the flags of all commands. They stand before the command's name.
-func logFlags() []cli.Flag {
+// globalFlags are the flags of all commands. They stand before the command's name.
+func globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: []string{"DICE_LOG_FORMAT"}, Usage: "format of log lines on standard error: text or json"},
 		&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: []string{"DICE_LOG_LEVEL"}, Usage: "least level that is logged: debug, info, warn or error"},
+		&cli.StringFlag{Name: "cpu-profile", EnvVars: []string{"DICE_CPU_PROFILE"}, Usage: "file that gets a profile of the processor time, for go tool pprof"},
 		&cli.StringFlag{Name: "s3-checksums", Value: "when-supported", EnvVars: []string{"DICE_S3_CHECKSUMS"}, Usage: "checksums with S3: when-supported, or when-required for services that stumble over them"},
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -14,12 +12,12 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/queue"
+	"github.com/dice-engine/dice/internal/scratch"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
@@ -28,17 +26,17 @@ import (
 
 // runFlags say how a job runs; nothing of it changes the result.
 func runFlags() []cli.Flag {
-	return slices.Concat(workerFlags(), []cli.Flag{
-		&cli.StringFlag{Name: "listen", EnvVars: []string{"DICE_LISTEN"},
-			Usage: "address on which the embedded queue accepts dice worker processes, like 0.0.0.0:4222"},
-		&cli.StringFlag{Name: "token", EnvVars: []string{"DICE_TOKEN"},
-			Usage: "what workers must present to --listen, as nats://TOKEN@host:port"},
-		&cli.BoolFlag{Name: "insecure", EnvVars: []string{"DICE_INSECURE"},
-			Usage: "listen to other machines without --token"},
-		&cli.StringFlag{Name: "nats", EnvVars: []string{"DICE_NATS"},
-			Usage: "use the NATS server at this URL instead of the embedded one"},
+	return slices.Concat(workerFlags(), listenFlags(), natsFlags(), []cli.Flag{
 		&cli.DurationFlag{Name: "lease", Value: 30 * time.Second, EnvVars: []string{"DICE_LEASE"},
 			Usage: "how long a task stays with a worker that gives no sign of life"},
+		&cli.IntFlag{Name: "max-workers", Value: 4096, EnvVars: []string{"DICE_MAX_WORKERS"},
+			Usage: "worker processes that may wait for a task at a time"},
+		&cli.IntFlag{Name: "nats-replicas", Value: 1, EnvVars: []string{"DICE_NATS_REPLICAS"},
+			Usage: "servers of a NATS cluster that hold the queue"},
+		&cli.BoolFlag{Name: "skip-bad-objects", EnvVars: []string{"DICE_SKIP_BAD_OBJECTS"},
+			Usage: "publish without objects that cannot be processed; they are listed, and the exit code is 3"},
+		&cli.BoolFlag{Name: "tolerate-rejects", EnvVars: []string{"DICE_TOLERATE_REJECTS"},
+			Usage: "exit with 0 instead of 3, for platforms that know only done and failed, and would begin again"},
 		&cli.BoolFlag{Name: "keep-work", EnvVars: []string{"DICE_KEEP_WORK"},
 			Usage: "leave the work files in OUT/_dice"},
 		jsonFlag(),
@@ -69,11 +67,13 @@ func workerConfig(c *cli.Context) (worker.Config, error) {
 	}, nil
 }
 
-// Policy of a single machine's job.
+// Policy of jobs.
 const (
 	maxTrouble  = 8
 	maxFailures = 3
+	patience    = 10 * time.Second
 	pollEvery   = 5 * time.Second
+	minLease    = time.Second
 )
 
 // classify runs the job: coordinator, queue and workers in this process.
@@ -89,7 +89,7 @@ func classify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkListen(c); err != nil {
+	if err := checkRun(c); err != nil {
 		return err
 	}
 	progress, log, err := newConsole(c)
@@ -100,10 +100,10 @@ func classify(c *cli.Context) error {
 	j := &localJob{
 		cli: c, log: log, progress: progress, output: c.String("output"), command: command, worker: cfg,
 	}
-	if cfg.Slots != 0 {
-		if err := cfg.Validate(); err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
-		}
+	if cfg.Slots == 0 {
+		economize()
+	} else if err := cfg.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	result, err := j.run(c.Context)
 	progress.Close()
@@ -113,24 +113,28 @@ func classify(c *cli.Context) error {
 	return report(c, log, j.out, result)
 }
 
-// checkListen refuses to let strangers hand out work, unless the user insists.
-func checkListen(c *cli.Context) error {
-	host, _, err := net.SplitHostPort(c.String("listen"))
+// economize has garbage collected twice as often, unless GOGC is set: a coordinator without tasks of its own has time, and
+// is to stay small however many shards there are.
+func economize() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50)
+	}
+}
+
+// checkRun reports what is wrong with the flags of a run.
+func checkRun(c *cli.Context) error {
 	switch {
-	case c.String("listen") == "":
-		return nil
-	case err != nil:
-		return fmt.Errorf("%w: --listen: %w", errUsage, err)
-	case c.String("nats") != "":
-		return fmt.Errorf("%w: --listen is for the embedded queue, and --nats names another one", errUsage)
+	case c.Duration("lease") < minLease:
+		return fmt.Errorf("%w: --lease %s: want at least %s", errUsage, c.Duration("lease"), minLease)
+	case c.Int("max-workers") < 1:
+		return fmt.Errorf("%w: --max-workers %d: want at least 1", errUsage, c.Int("max-workers"))
+	case c.Int("nats-replicas") < 1:
+		return fmt.Errorf("%w: --nats-replicas %d: want at least 1", errUsage, c.Int("nats-replicas"))
 	}
-	addr, err := netip.ParseAddr(host)
-	local := host == "localhost" || err == nil && addr.IsLoopback()
-	if !local && c.String("token") == "" && !c.Bool("insecure") {
-		return fmt.Errorf("%w: --listen %s lets every machine in reach take part: set --token, or insist with --insecure",
-			errUsage, c.String("listen"))
+	if _, err := connConfig(c, "", nil); err != nil {
+		return err
 	}
-	return nil
+	return checkListen(c)
 }
 
 // localJob is a job that is led from this process, which also works on it.
@@ -153,13 +157,13 @@ func (j *localJob) run(ctx context.Context) (result *coordinator.Result, err err
 	if j.out, err = j.open(ctx, j.output); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(j.worker.Scratch, "dice-")
+	folder, err := scratch.Make(j.worker.Scratch)
 	if err != nil {
-		return nil, fmt.Errorf("make scratch folder: %w (see --scratch)", err)
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
-	j.worker.Scratch = dir
-	conn, stop, err := j.connect(ctx, dir)
+	defer folder.Close()
+	j.worker.Scratch = folder.Path
+	conn, stop, err := j.connect(ctx, folder.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +172,11 @@ func (j *localJob) run(ctx context.Context) (result *coordinator.Result, err err
 }
 
 // connect connects to the queue: a server of this process, unless another one is named.
-func (j *localJob) connect(ctx context.Context, dir string) (conn *nats.Conn, stop func(), err error) {
-	cfg := queue.ConnConfig{Name: "dice " + j.worker.Name, Logger: j.log}
+func (j *localJob) connect(ctx context.Context, dir string) (conn *queue.Conn, stop func(), err error) {
+	cfg, err := connConfig(j.cli, "dice "+j.worker.Name, j.log)
+	if err != nil {
+		return nil, nil, err
+	}
 	if url := j.cli.String("nats"); url != "" {
 		conn, err = queue.Dial(ctx, url, cfg)
 		if err != nil {
@@ -178,7 +185,8 @@ func (j *localJob) connect(ctx context.Context, dir string) (conn *nats.Conn, st
 		return conn, conn.Close, nil
 	}
 	server, err := queue.Start(queue.ServerConfig{
-		StoreDir: dir, Listen: j.cli.String("listen"), Token: j.cli.String("token"), Logger: j.log,
+		StoreDir: dir, Pool: cfg.Pool, Listen: j.cli.String("listen"), Token: j.cli.String("token"), Logger: j.log,
+		Cert: j.cli.String("listen-cert"), Key: j.cli.String("listen-key"), ClientCA: j.cli.String("listen-ca"),
 	})
 	if err != nil {
 		return nil, nil, err
@@ -192,11 +200,18 @@ func (j *localJob) connect(ctx context.Context, dir string) (conn *nats.Conn, st
 }
 
 // lead runs workers until the coordinator is done.
-func (j *localJob) lead(ctx context.Context, conn *nats.Conn) (result *coordinator.Result, err error) {
+func (j *localJob) lead(ctx context.Context, conn *queue.Conn) (result *coordinator.Result, err error) {
 	group, ctx := errgroup.WithContext(ctx)
 	working, stop := context.WithCancel(ctx)
 	if j.worker.Slots > 0 {
-		group.Go(func() error { return runWorker(working, conn, j.worker, j.open, j.log) })
+		group.Go(func() error {
+			err := runWorker(working, conn, j.worker, j.open, j.log)
+			if err != nil && j.cli.String("listen")+j.cli.String("nats") != "" {
+				j.log.Error("this process does no more tasks, and leaves them to others", "error", err)
+				return nil
+			}
+			return err
+		})
 	}
 	group.Go(func() error {
 		defer stop()
@@ -211,9 +226,9 @@ func (j *localJob) lead(ctx context.Context, conn *nats.Conn) (result *coordinat
 }
 
 // runWorker does tasks until ctx ends.
-func runWorker(ctx context.Context, conn *nats.Conn, cfg worker.Config,
+func runWorker(ctx context.Context, conn *queue.Conn, cfg worker.Config,
 	open func(context.Context, string) (store.Bucket, error), log *slog.Logger) error {
-	taker := queue.NewTaker(conn, queue.TakerConfig{Logger: log})
+	taker := queue.NewTaker(conn, queue.TakerConfig{Logger: log, Version: shard.ResultVersion, Worker: cfg.Name})
 	defer taker.Close()
 	w, err := worker.New(cfg, taker, worker.NewPlaces(open), log)
 	if err != nil {
@@ -222,14 +237,18 @@ func runWorker(ctx context.Context, conn *nats.Conn, cfg worker.Config,
 	return w.Run(ctx)
 }
 
-func (j *localJob) coordinator(conn *nats.Conn) *coordinator.Coordinator {
+func (j *localJob) coordinator(conn *queue.Conn) *coordinator.Coordinator {
 	cfg := coordinator.Config{
-		Command: j.command, Output: reachable(j.output), Keep: j.cli.Bool("keep-work"), MaxTrouble: maxTrouble, Poll: pollEvery,
+		Command: j.command, Output: reachable(j.output), Name: j.worker.Name, Keep: j.cli.Bool("keep-work"),
+		SkipBad: j.cli.Bool("skip-bad-objects"), MaxTrouble: maxTrouble, Patience: patience, Poll: pollEvery,
 	}
 	return coordinator.New(cfg, coordinator.Deps{
 		Out: j.out, Open: j.open, Progress: j.progress, Log: j.log, Now: time.Now,
 		Queue: func(ctx context.Context, job string) (coordinator.Queue, error) {
-			return queue.Open(ctx, conn, job, queue.Config{Lease: j.cli.Duration("lease"), Logger: j.log})
+			return queue.Open(ctx, conn, job, queue.Config{
+				MaxWorkers: j.cli.Int("max-workers"), Lease: j.cli.Duration("lease"), Replicas: j.cli.Int("nats-replicas"),
+				Version: shard.ResultVersion, Output: reachable(j.output), Logger: j.log,
+			})
 		},
 	})
 }
@@ -254,10 +273,21 @@ func report(c *cli.Context, log *slog.Logger, out store.Bucket, result *coordina
 	if err := showSummary(c, out); err != nil {
 		return err
 	}
-	if n := result.Manifest.Rejects; n > 0 {
-		return fmt.Errorf("%w: %d entries in %s/%s say which and why", errRejects, n, out.URL(), shard.RejectsTable)
+	var faults []error
+	if n := len(result.Manifest.Skipped); n > 0 {
+		faults = append(faults, fmt.Errorf("%w: %d that could not be processed are listed as skipped in %s/%s",
+			errSkipped, n, out.URL(), shard.ManifestKey))
 	}
-	return nil
+	if n := result.Manifest.Rejects; n > 0 {
+		faults = append(faults, fmt.Errorf("%w: %d entries in %s/%s say which and why", errRejects, n, out.URL(), shard.RejectsTable))
+	}
+	if c.Bool("tolerate-rejects") {
+		for _, fault := range faults {
+			log.Warn("done", "error", fault)
+		}
+		return nil
+	}
+	return errors.Join(faults...)
 }
 
 // hostname names this process for people.

@@ -34,15 +34,7 @@ Examples:
 }
 
 func summary(c *cli.Context) error {
-	out, err := oneArgument(c, "where the result is")
-	if err != nil {
-		return err
-	}
-	_, log, err := newConsole(c)
-	if err != nil {
-		return err
-	}
-	bucket, err := dial(c.Context, c, out, log)
+	bucket, err := outputArgument(c)
 	if err != nil {
 		return err
 	}
@@ -93,6 +85,9 @@ func printSummary(w io.Writer, s shard.Summary) error {
 	fmt.Fprintf(w, "%d records: %d written, %d duplicate, %d filtered, %d without a label, %d of other protocols, %d excluded, %d rejected.\n",
 		s.Records.Records, s.Records.Output, s.Records.Duplicate, s.Records.Filtered, s.Records.Unlabelled, s.Records.Other,
 		s.Records.Excluded, s.Records.Rejected)
+	for _, input := range s.Skipped {
+		fmt.Fprintf(w, "Left out: %s\n", printable(input.URL))
+	}
 	for _, warning := range s.Warnings {
 		fmt.Fprintf(w, "Warning: %s\n", printable(warning))
 	}

@@ -33,8 +33,14 @@ func jsonFlag() cli.Flag {
 	return &cli.BoolFlag{Name: "json", EnvVars: []string{"DICE_JSON"}, Usage: "print JSON for programs"}
 }
 
+// stamp is the version as a build without a repository is told it, by -ldflags '-X main.stamp=v0.1.0'.
+var stamp string
+
 // version returns the version of the module, or the revision that was built.
 func version() string {
+	if stamp != "" {
+		return stamp
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -19,10 +19,10 @@ const module = "github.com/dice-engine/dice/"
 func drawing() [][]string {
 	return [][]string{
 		{"internal/tape"},
-		{"protocols", "shard", "internal/run", "internal/zgrab2"},
-		{"internal/store", "internal/queue", "internal/record", "internal/telemetry"},
+		{"protocols", "shard", "internal/run", "internal/zgrab2", "internal/estimate"},
+		{"internal/store", "internal/queue", "internal/record", "internal/telemetry", "internal/notice", "internal/scratch"},
 		{"reduce"},
-		{"coordinator", "worker", "internal/synth", "internal/ingest"},
+		{"coordinator", "worker", "internal/synth", "internal/ingest", "internal/survey"},
 		{"cmd/dice"},
 	}
 }
@@ -30,11 +30,12 @@ func drawing() [][]string {
 // outside lists what the pure folders may import from other modules, by prefix.
 func outside() map[string][]string {
 	return map[string][]string{
-		"internal/tape":   {},
-		"internal/zgrab2": {},
-		"internal/run":    {"github.com/klauspost/compress", "golang.org/x/sync"},
-		"protocols":       {"golang.org/x/crypto/cryptobyte"},
-		"shard":           {"github.com/bmatcuk/doublestar"},
+		"internal/tape":     {},
+		"internal/zgrab2":   {},
+		"internal/estimate": {},
+		"internal/run":      {"github.com/klauspost/compress", "golang.org/x/sync"},
+		"protocols":         {"golang.org/x/crypto/cryptobyte"},
+		"shard":             {"github.com/bmatcuk/doublestar"},
 	}
 }
 

@@ -55,12 +55,24 @@ func TestGoldenOutput(t *testing.T) {
 	}
 }
 
-// TestOtherResultVersionIsRefused: a worker never mixes its bytes with those of another version.
+// TestOtherResultVersionIsRefused: a worker never mixes its bytes with those of another version, and does not harm the
+// job. It sees the version at the queue already, or in the plan at the latest.
 func TestOtherResultVersionIsRefused(t *testing.T) {
 	_, command := small(t)
 	command.Options.ResultVersion = shard.ResultVersion + 1
-	_, err := Try(t, Options{Command: command})
+	job, err := Try(t, Options{Command: command})
 	if !errors.Is(err, coordinator.ErrFailed) || !strings.Contains(err.Error(), "another result version") {
 		t.Errorf("got %v", err)
 	}
+	for key := range Files(t, job.Out) {
+		if strings.Contains(key, "/commit/") {
+			t.Errorf("%s was committed", key)
+		}
+	}
+	command.Options.ResultVersion = shard.ResultVersion
+	output, server := t.TempDir(), Server(t)
+	old := withDefaults(t, Options{Command: command, Version: shard.ResultVersion + 1, Workers: 2, Server: server})
+	stop := startWorkers(t.Context(), t, old, func(err error) { t.Error(err) })
+	defer stop()
+	Run(t, Options{Command: command, Output: output, Server: server})
 }

@@ -4,12 +4,12 @@ package jobtest
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/nats-io/nats.go"
 
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/queue"
@@ -29,8 +29,12 @@ type Options struct {
 	Memory  int64  // of each
 	Lease   time.Duration
 	Trouble int           // attempts of a task that may fail for the store's sake; default 8
+	SkipBad bool          // publish without objects that cannot be processed
+	Version int           // of the results that workers make; default: the job's
+	Poll    time.Duration // of the coordinator; default 200 ms
 	Server  *queue.Server // default: one of its own
-	Conns   []*nats.Conn  // of the workers, filled in; a test may cut one
+	URL     string        // of a separate server, instead
+	Conns   []*queue.Conn // of the workers, filled in; a test may cut one
 
 	// Door wraps the buckets of worker i (from 0), or of the coordinator (-1).
 	Door func(i int, b store.Bucket) store.Bucket
@@ -69,11 +73,20 @@ func Try(t testing.TB, o Options) (*Job, error) {
 	return TryContext(t.Context(), t, o)
 }
 
-// TryContext does a job until ctx ends.
+// tooLong is when a job of a test hangs.
+const tooLong = 5 * time.Minute
+
+var errHangs = fmt.Errorf("job hangs: it is not done after %s", tooLong)
+
+// TryContext does a job until ctx ends, or all of its workers have failed.
 func TryContext(ctx context.Context, t testing.TB, o Options) (*Job, error) {
 	t.Helper()
 	o = withDefaults(t, o)
-	stop := startWorkers(ctx, t, o)
+	ctx, cancel := context.WithTimeoutCause(ctx, tooLong, errHangs)
+	defer cancel()
+	ctx, alone := context.WithCancelCause(ctx)
+	defer alone(nil)
+	stop := startWorkers(ctx, t, o, alone)
 	defer stop()
 	out, err := Open(ctx, o.Output)
 	if err != nil {
@@ -93,6 +106,9 @@ func withDefaults(t testing.TB, o Options) Options {
 	if o.Trouble == 0 {
 		o.Trouble = 8
 	}
+	if o.Poll == 0 {
+		o.Poll = 200 * time.Millisecond
+	}
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
 	}
@@ -102,13 +118,26 @@ func withDefaults(t testing.TB, o Options) Options {
 	if o.Queue == nil {
 		o.Queue = func(q coordinator.Queue) coordinator.Queue { return q }
 	}
-	if o.Server == nil {
+	if o.Server == nil && o.URL == "" {
 		o.Server = Server(t)
 	}
 	for len(o.Conns) < o.Workers {
-		o.Conns = append(o.Conns, Connect(t, o.Server))
+		o.Conns = append(o.Conns, o.connect(t))
 	}
 	return o
+}
+
+func (o Options) connect(t testing.TB) *queue.Conn {
+	t.Helper()
+	if o.URL == "" {
+		return Connect(t, o.Server)
+	}
+	conn, err := queue.Dial(t.Context(), o.URL, queue.ConnConfig{Name: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
 }
 
 // Server starts an embedded queue server for a test.
@@ -123,7 +152,7 @@ func Server(t testing.TB) *queue.Server {
 }
 
 // Connect connects to a server for the rest of a test.
-func Connect(t testing.TB, server *queue.Server) *nats.Conn {
+func Connect(t testing.TB, server *queue.Server) *queue.Conn {
 	t.Helper()
 	conn, err := server.Connect(queue.ConnConfig{Name: "test"})
 	if err != nil {
@@ -152,31 +181,32 @@ func (o Options) open(i int) func(context.Context, string) (store.Bucket, error)
 	}
 }
 
-// startWorkers starts the workers and returns what stops and waits for them.
-func startWorkers(ctx context.Context, t testing.TB, o Options) (stop func()) {
+// startWorkers starts the workers and returns what stops and waits for them. It calls alone with an error when the last
+// of them has ended by itself.
+func startWorkers(ctx context.Context, t testing.TB, o Options, alone func(error)) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan error, o.Workers)
+	var working sync.WaitGroup
+	var left atomic.Int32
+	left.Store(int32(o.Workers))
 	for i := range o.Workers {
-		cfg := worker.Config{Name: t.Name(), Slots: o.Slots, Memory: o.Memory, Scratch: t.TempDir(), MaxFailures: 2}
-		taker := queue.NewTaker(o.Conns[i], queue.TakerConfig{})
+		cfg := worker.Config{Name: fmt.Sprintf("%s %d", t.Name(), i), Slots: o.Slots, Memory: o.Memory, Scratch: t.TempDir(), MaxFailures: 2}
+		taker := queue.NewTaker(o.Conns[i], queue.TakerConfig{Version: o.Version, Worker: fmt.Sprint(i)})
 		w, err := worker.New(cfg, taker, worker.NewPlaces(o.open(i)), logger(t))
 		if err != nil {
 			t.Fatal(err)
 		}
-		go func() {
+		working.Go(func() {
 			defer taker.Close()
-			ended <- w.Run(ctx)
-		}()
+			err := w.Run(ctx)
+			if left.Add(-1) == 0 && err != nil {
+				alone(err)
+			}
+		})
 	}
 	return func() {
 		cancel()
-		for range o.Workers {
-			err := <-ended
-			if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, nats.ErrConnectionClosed) {
-				t.Error(err)
-			}
-		}
+		working.Wait()
 	}
 }
 
@@ -184,17 +214,22 @@ func startWorkers(ctx context.Context, t testing.TB, o Options) (stop func()) {
 func Lead(ctx context.Context, t testing.TB, o Options) (*coordinator.Result, error) {
 	t.Helper()
 	o = withDefaults(t, o)
+	ctx, cancel := context.WithTimeoutCause(ctx, tooLong, errHangs)
+	defer cancel()
 	out, err := o.open(-1)(ctx, o.Output)
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := Connect(t, o.Server)
-	cfg := coordinator.Config{Command: o.Command, Output: o.Output, Keep: o.Keep, MaxTrouble: o.Trouble, Poll: 200 * time.Millisecond}
+	conn := o.connect(t)
+	cfg := coordinator.Config{
+		Command: o.Command, Output: o.Output, Keep: o.Keep, SkipBad: o.SkipBad, MaxTrouble: o.Trouble,
+		Patience: time.Second, Poll: o.Poll,
+	}
 	var silent *telemetry.Progress
 	return coordinator.New(cfg, coordinator.Deps{
 		Out: out, Open: o.open(-1), Progress: silent, Log: logger(t), Now: time.Now,
 		Queue: func(ctx context.Context, job string) (coordinator.Queue, error) {
-			q, err := queue.Open(ctx, conn, job, queue.Config{Lease: o.Lease})
+			q, err := queue.Open(ctx, conn, job, queue.Config{Lease: o.Lease, Version: shard.ResultVersion, Output: o.Output})
 			return o.Queue(q), err
 		},
 	}).Run(ctx)

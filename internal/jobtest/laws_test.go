@@ -271,7 +271,7 @@ func TestFrozenWorkerWakesAfterPublish(t *testing.T) {
 		}
 		return frozen{b, &once, func() { o.Conns[0].Close(); close(still) }, thaw}
 	}
-	stop := startWorkers(t.Context(), t, o)
+	stop := startWorkers(t.Context(), t, o, func(error) {}) // the frozen one finds its connection closed
 	lead := make(chan error)
 	go func() {
 		_, err := Lead(t.Context(), t, o)

@@ -3,9 +3,13 @@ package jobtest
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/store"
@@ -25,17 +29,19 @@ func (p poisoned) ReadAt(ctx context.Context, key, etag string, b []byte, off in
 	return p.Bucket.ReadAt(ctx, key, etag, b, off)
 }
 
-// TestPoison: a task that fails for its data is given up after the limit with a report, everything else of its stage is
-// done, and the same command later repeats only the rest.
+// poisonXMPP is the door of workers that one object brings to a panic.
+func poisonXMPP(reads *atomic.Int32) func(int, store.Bucket) store.Bucket {
+	return func(_ int, b store.Bucket) store.Bucket { return poisoned{b, reads} }
+}
+
+// TestPoison: an object that cannot be processed is given up after the limit with a report, everything else of its stage
+// is done, and the same command later repeats only the rest.
 func TestPoison(t *testing.T) {
 	_, command := small(t)
 	want := result(t, Run(t, Options{Command: command}).Out)
 	output := t.TempDir()
 	var reads atomic.Int32
-	_, err := Try(t, Options{
-		Command: command, Output: output, Workers: 2,
-		Door: func(_ int, b store.Bucket) store.Bucket { return poisoned{b, &reads} },
-	})
+	_, err := Try(t, Options{Command: command, Output: output, Workers: 2, Door: poisonXMPP(&reads)})
 	if !errors.Is(err, coordinator.ErrFailed) {
 		t.Fatalf("got %v", err)
 	}
@@ -62,6 +68,74 @@ func TestPoison(t *testing.T) {
 		}
 	}
 	sameFiles(t, want, result(t, job.Out))
+}
+
+// TestBadObjectsAreLeftOutWhenAsked: the rest is published as if they had not been there, in shards of their own and in
+// shards that they share, and their loss is listed. The decision may come later than the failure.
+func TestBadObjectsAreLeftOutWhenAsked(t *testing.T) {
+	dir, command := small(t)
+	there, err := filepath.Glob(filepath.Join(dir, "zgrab2_*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, size := range []int64{16 << 10, 1 << 30} {
+		command.Options.ShardBytes = size
+		others := command
+		others.Files = slices.DeleteFunc(slices.Clone(there), func(path string) bool { return strings.Contains(path, "xmpp") })
+		want := tables(t, Run(t, Options{Command: others}).Out)
+		var first map[string][]byte
+		for _, later := range []bool{false, true} {
+			var reads atomic.Int32
+			o := Options{Command: command, Output: t.TempDir(), Workers: 2, Door: poisonXMPP(&reads)}
+			if later {
+				if _, err := Try(t, o); !errors.Is(err, coordinator.ErrFailed) {
+					t.Errorf("not asked to leave anything out: got %v", err)
+				}
+			}
+			tried := reads.Load()
+			o.SkipBad = true
+			job := Run(t, o)
+			if later && reads.Load() != tried {
+				t.Errorf("the object was read %d times, and %d times again", tried, reads.Load()-tried)
+			}
+			noWorkFiles(t, job.Out)
+			files := result(t, job.Out)
+			m := Manifest(t, files)
+			if len(m.Skipped) != 1 || filepath.Base(m.Skipped[0].URL) != "zgrab2_xmpp.jsonl" || m.Skipped[0].ETag == "" {
+				t.Errorf("skipped: got %+v", m.Skipped)
+			}
+			if diff := cmp.Diff(want, tables(t, job.Out)); diff != "" {
+				t.Errorf("shards of %d octets: want - got +\n%.2000s", size, diff)
+			}
+			if first != nil {
+				sameFiles(t, first, files)
+			}
+			first = files
+		}
+	}
+}
+
+// TestPoisonInALaterStageFailsTheJob: what crosses objects cannot be put down to one.
+func TestPoisonInALaterStageFailsTheJob(t *testing.T) {
+	_, command := small(t)
+	want := result(t, Run(t, Options{Command: command}).Out)
+	o := Options{Command: command, Output: t.TempDir(), SkipBad: true, Door: func(_ int, b store.Bucket) store.Bucket { return resolving{b} }}
+	_, err := Try(t, o)
+	if !errors.Is(err, coordinator.ErrFailed) || !strings.Contains(err.Error(), "stage reuse") {
+		t.Errorf("got %v", err)
+	}
+	o.Door = nil
+	sameFiles(t, want, result(t, Run(t, o).Out))
+}
+
+// resolving panics when a reuse task writes its verdicts.
+type resolving struct{ store.Bucket }
+
+func (b resolving) NewWriter(ctx context.Context, key string) (store.Writer, error) {
+	if strings.Contains(key, "/data/reuse/") {
+		panic("slice bounds out of range")
+	}
+	return b.Bucket.NewWriter(ctx, key)
 }
 
 // failing lets the first calls on every key fail, as a store in trouble would.

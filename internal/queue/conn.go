@@ -2,35 +2,63 @@ package queue
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
-// ConnConfig is how a connection behaves.
+// Conn is a connection to a NATS server on behalf of one pool: a name under which coordinators and workers find each
+// other. Jobs of one pool are worked on by the workers of that pool alone.
+type Conn struct {
+	*nats.Conn
+	pool string
+}
+
+// ConnConfig is how a connection behaves. Its zero value is sensible.
 type ConnConfig struct {
-	Name   string       // what the server's monitoring shows
-	Logger *slog.Logger // hears about lost connections; nil: nobody
+	Name        string       // what the server's monitoring shows
+	Pool        string       // default: DefaultPool
+	Credentials Credentials  //
+	Logger      *slog.Logger // hears about lost connections; nil: nobody
+}
+
+// Validate reports all faults of the configuration.
+func (c ConnConfig) Validate() error {
+	err := c.Credentials.Validate()
+	if c.Pool != "" && !isToken(c.Pool) {
+		err = errors.Join(fmt.Errorf("pool %q: want 1 to 64 letters, digits, '-' or '_'", c.Pool), err)
+	}
+	return err
+}
+
+func (c ConnConfig) withDefaults() ConnConfig {
+	if c.Pool == "" {
+		c.Pool = DefaultPool
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
 // options makes a connection that never gives up: it reconnects every one to three seconds, and notices a server that
-// fell silent within a minute.
+// fell silent within a minute. Answers come to the pool's own inbox, so that permissions can keep others from it.
 func (c ConnConfig) options() []nats.Option {
 	log := c.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	return []nats.Option{
+	return append(c.Credentials.options(),
 		nats.Name(c.Name),
+		nats.CustomInboxPrefix(inboxPrefix+c.Pool),
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(time.Second),
 		nats.ReconnectJitter(2*time.Second, 2*time.Second),
-		nats.PingInterval(20 * time.Second),
+		nats.PingInterval(20*time.Second),
 		nats.MaxPingsOutstanding(2),
-		nats.Timeout(5 * time.Second),
+		nats.Timeout(5*time.Second),
 		nats.IgnoreAuthErrorAbort(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
@@ -39,12 +67,20 @@ func (c ConnConfig) options() []nats.Option {
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("reconnected to NATS", "url", nc.ConnectedUrlRedacted()) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS", "error", err) }),
-	}
+	)
 }
 
-// Dial connects to a NATS server. It waits for one that does not answer yet until ctx ends, but not for one that
-// refuses the credentials. The connection outlives any later absence of the server; Close ends it.
-func Dial(ctx context.Context, url string, cfg ConnConfig) (*nats.Conn, error) {
+// sayAgain is how often somebody who waits for a server is told so.
+const sayAgain = 30 * time.Second
+
+// Dial connects to a NATS server. It waits for one that does not answer yet until ctx ends, and says so, but not for
+// one that refuses the credentials or cannot prove who it is. The connection outlives any later absence of the server;
+// Close ends it.
+func Dial(ctx context.Context, address string, cfg ConnConfig) (*Conn, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	cfg = cfg.withDefaults()
 	connected, failed := make(chan struct{}, 1), make(chan error, 1)
 	opts := append(cfg.options(), nats.RetryOnFailedConnect(true),
 		nats.ConnectHandler(func(*nats.Conn) { connected <- struct{}{} }),
@@ -54,17 +90,25 @@ func Dial(ctx context.Context, url string, cfg ConnConfig) (*nats.Conn, error) {
 			default: // nobody waits any more
 			}
 		}))
-	conn, err := nats.Connect(url, opts...)
+	conn, err := nats.Connect(address, opts...)
+	var unreadable *url.Error
+	if errors.As(err, &unreadable) { // which quotes the URL, and so its password
+		err = errors.New("the URL cannot be read: special characters in a user or a password are to be percent-encoded")
+	}
 	if err != nil {
-		return nil, fmt.Errorf("connect to NATS: %w", err) // without the address, as that may hold a password
+		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	last := errors.New("no answer yet")
-	for {
+	for said := (time.Time{}); ; {
 		select {
 		case <-connected:
-			return conn, nil
+			return &Conn{conn, cfg.Pool}, nil
 		case last = <-failed:
-			if !errors.Is(last, nats.ErrAuthorization) && !errors.Is(last, nats.ErrAuthExpired) {
+			if !refused(last) {
+				if time.Since(said) > sayAgain {
+					cfg.Logger.Warn("waiting for NATS", "error", last)
+					said = time.Now()
+				}
 				continue
 			}
 		case <-ctx.Done():
@@ -73,4 +117,11 @@ func Dial(ctx context.Context, url string, cfg ConnConfig) (*nats.Conn, error) {
 		conn.Close()
 		return nil, fmt.Errorf("connect to NATS: %w", last)
 	}
+}
+
+// refused tells answers that no patience changes from the silence of a server that is not there yet.
+func refused(err error) bool {
+	var untrusted *tls.CertificateVerificationError
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
+		errors.Is(err, nats.ErrSecureConnRequired) || errors.Is(err, nats.ErrSecureConnWanted) || errors.As(err, &untrusted)
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,36 +46,45 @@ func (t *Taker) discover(ctx context.Context) error {
 // listen subscribes to announcements at the first time.
 func (t *Taker) listen() (err error) {
 	if t.js == nil {
-		if t.js, err = jetstream.New(t.conn); err != nil {
+		if t.js, err = jetstream.New(t.conn.Conn); err != nil {
 			return fmt.Errorf("use JetStream: %w", err)
 		}
 	}
 	if t.hints == nil {
-		if t.hints, err = t.conn.Subscribe(announceSubject, func(m *nats.Msg) { t.hint(string(m.Data)) }); err != nil {
+		if t.hints, err = t.conn.Subscribe(announceSubject(t.conn.pool), func(m *nats.Msg) { t.hint(string(m.Data)) }); err != nil {
 			return fmt.Errorf("listen to announcements: %w", err)
 		}
 	}
 	return nil
 }
 
-// list returns the jobs that have a queue, oldest first. A stream whose consumer is not there yet will be announced.
+// list returns the jobs that this worker serves, oldest first.
 func (t *Taker) list(ctx context.Context) ([]source, error) {
+	jobs, err := listJobs(ctx, t.js, t.conn.pool)
+	return slices.DeleteFunc(jobs, func(s source) bool { return t.refuse(s.job, s.version) }), err
+}
+
+// listJobs returns the jobs of a pool that have a queue, oldest first. A stream whose consumer is not there yet will be
+// announced.
+func listJobs(ctx context.Context, js jetstream.JetStream, pool string) ([]source, error) {
 	var found []source
-	streams := t.js.ListStreams(ctx, jetstream.WithStreamListSubject(taskSubjects))
+	streams := js.ListStreams(ctx, jetstream.WithStreamListSubject(fmt.Sprintf(taskSubjects, pool)))
 	for info := range streams.Info() {
-		job, ok := strings.CutPrefix(info.Config.Name, streamName(""))
+		job, ok := jobOf(info.Config.Subjects, pool)
 		if !ok {
 			continue
 		}
-		consumer, err := t.js.Consumer(ctx, info.Config.Name, consumerName)
+		consumer, err := js.Consumer(ctx, info.Config.Name, consumerName(pool))
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		lease := consumer.CachedInfo().Config.AckWait
-		found = append(found, source{job: job, created: info.Created, lease: lease, consumer: consumer})
+		found = append(found, source{
+			job: job, created: info.Created, version: info.Config.Metadata[versionKey], output: info.Config.Metadata[outputKey],
+			lease: consumer.CachedInfo().Config.AckWait, consumer: consumer,
+		})
 	}
 	slices.SortFunc(found, func(a, b source) int {
 		return cmp.Or(a.created.Compare(b.created), strings.Compare(a.job, b.job))
@@ -82,12 +92,27 @@ func (t *Taker) list(ctx context.Context) ([]source, error) {
 	return found, streams.Err()
 }
 
+// refuse says whether a job is not for this worker, as it would make other results. It tells people on both sides, once.
+func (t *Taker) refuse(job, version string) bool {
+	ours := strconv.Itoa(t.cfg.Version)
+	if t.cfg.Version == 0 || version == ours || version == "0" {
+		return false
+	}
+	if !t.refused[job] {
+		t.refused[job] = true
+		why := fmt.Sprintf("the job has result version %s and this dice makes %s: run the same version of dice everywhere", version, ours)
+		t.log.Error("job refused", "job", job, "error", why)
+		t.Report(job, Progress{Worker: t.cfg.Worker, Refused: why})
+	}
+	return true
+}
+
 // hint notes that a job has new tasks and ends a wait for the tasks of another one. A wait for the same job's tasks
-// gets them anyway.
+// gets them anyway, unless the connection broke meanwhile: the server may have lost the queue that was waited at.
 func (t *Taker) hint(job string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if job == t.pulling {
+	if job == t.pulling && t.conn.Stats().Reconnects == t.reconnects {
 		return
 	}
 	t.hinted = true
@@ -97,20 +122,24 @@ func (t *Taker) hint(job string) {
 	}
 }
 
-// waiting returns the context of a wait for the oldest job's next task, which ends early when another job announces
-// tasks, and what to call when it is over.
-func (t *Taker) waiting(ctx context.Context) (context.Context, func()) {
+// waiting returns the context of a wait for the first job's next task, which ends early when another job announces
+// tasks or is open again, and what to call when it is over.
+func (t *Taker) waiting(ctx context.Context, jobs []source, again time.Time) (context.Context, func()) {
 	limit := t.cfg.Rescan
-	if len(t.jobs) > 1 {
+	if len(jobs) > 1 {
 		limit = min(limit, waitAmongJobs)
 	}
 	limit += rand.N(limit/4 + 1) // so that workers that began together do not ask together
+	if !again.IsZero() {
+		limit = min(limit, time.Until(again))
+	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.jobs) > 0 {
-		t.pulling = t.jobs[0].job
+	if len(jobs) > 0 {
+		t.pulling = jobs[0].job
 	}
+	t.reconnects = t.conn.Stats().Reconnects
 	t.interrupt = cancel
 	if t.hinted {
 		cancel()

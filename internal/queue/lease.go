@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -22,12 +20,11 @@ type Lease struct {
 	Attempt int           // 1 for the first time that the task was handed out
 	Length  time.Duration // how long the lease lasts without Extend
 
-	msg   jetstream.Msg
-	conn  *nats.Conn
-	until atomic.Int64 // Unix nanoseconds
+	msg  jetstream.Msg
+	conn *Conn
 }
 
-func newLease(msg jetstream.Msg, conn *nats.Conn, length time.Duration) (*Lease, error) {
+func newLease(msg jetstream.Msg, conn *Conn, length time.Duration) (*Lease, error) {
 	l := &Lease{Length: length, msg: msg, conn: conn}
 	if err := json.Unmarshal(msg.Data(), &l.Task); err != nil {
 		return nil, fmt.Errorf("decode task: %w", err)
@@ -40,7 +37,6 @@ func newLease(msg jetstream.Msg, conn *nats.Conn, length time.Duration) (*Lease,
 		return nil, fmt.Errorf("task %s: %w", l.Task, err)
 	}
 	l.Attempt = int(meta.NumDelivered)
-	l.until.Store(time.Now().Add(length).UnixNano())
 	return l, nil
 }
 
@@ -50,17 +46,11 @@ func (l *Lease) Extend() error {
 	if !l.conn.IsConnected() {
 		return fmt.Errorf("extend lease of task %s: %w", l.Task, ErrDisconnected)
 	}
-	now := time.Now()
 	if err := l.msg.InProgress(); err != nil {
 		return fmt.Errorf("extend lease of task %s: %w", l.Task, err)
 	}
-	l.until.Store(now.Add(l.Length).UnixNano())
 	return nil
 }
-
-// Lost tells whether the lease has run out by this machine's clock, so that another worker may have the task. The work
-// may go on all the same: the first commit wins.
-func (l *Lease) Lost() bool { return time.Now().UnixNano() > l.until.Load() }
 
 // Done takes the task out of the queue and returns when the server has confirmed it. Call it after the task's result
 // has been committed. An error is harmless: the task is handed out again and its next taker finds it done.

@@ -16,29 +16,33 @@ type Pending struct {
 	Idle    int // workers that wait for a task
 }
 
-// Pending looks into the queue.
+// All counts the tasks that wait or are at work.
+func (p Pending) All() int { return p.Waiting + p.Taken }
+
+// Pending looks into the queue. One that its server has lost is made anew, empty: what is done stands elsewhere.
 func (q *Queue) Pending(ctx context.Context) (Pending, error) {
-	consumer, err := q.js.Consumer(ctx, streamName(q.job), consumerName)
+	consumer, err := q.js.Consumer(ctx, streamName(q.conn.pool, q.job), consumerName(q.conn.pool))
+	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) {
+		q.cfg.Logger.Warn("the server has lost the queue; it is made anew", "job", q.job)
+		return Pending{}, q.create(ctx)
+	}
 	if err != nil {
 		return Pending{}, fmt.Errorf("look into queue of job %s: %w", q.job, err)
 	}
-	info := consumer.CachedInfo() // Consumer asked for it just now
+	return pendingOf(consumer.CachedInfo()), nil // Consumer asked for it just now
+}
+
+func pendingOf(info *jetstream.ConsumerInfo) Pending {
 	return Pending{
 		Waiting: int(info.NumPending), Taken: info.NumAckPending, Again: info.NumRedelivered, Idle: info.NumWaiting,
-	}, nil
+	}
 }
 
-// Queued counts the tasks that wait or are at work.
-func (q *Queue) Queued(ctx context.Context) (int, error) {
-	p, err := q.Pending(ctx)
-	return p.Waiting + p.Taken, err
-}
-
-// Purge drops all tasks. Leases that are out end without effect.
-func (q *Queue) Purge(ctx context.Context) error {
-	stream, err := q.js.Stream(ctx, streamName(q.job))
+// Purge drops the tasks of a stage. Leases that are out end without effect.
+func (q *Queue) Purge(ctx context.Context, stage string) error {
+	stream, err := q.js.Stream(ctx, streamName(q.conn.pool, q.job))
 	if err == nil {
-		err = stream.Purge(ctx)
+		err = stream.Purge(ctx, jetstream.WithPurgeSubject(taskSubject(Task{Job: q.job, Stage: stage}, q.conn.pool)))
 	}
 	if err != nil {
 		return fmt.Errorf("purge queue of job %s: %w", q.job, err)
@@ -47,10 +51,17 @@ func (q *Queue) Purge(ctx context.Context) error {
 }
 
 // Delete drops the queue. One that is gone is no error.
-func (q *Queue) Delete(ctx context.Context) error {
-	err := q.js.DeleteStream(ctx, streamName(q.job))
+func (q *Queue) Delete(ctx context.Context) error { return Delete(ctx, q.conn, q.job) }
+
+// Delete drops the queue of a job whose coordinator is gone. One that is not there is no error.
+func Delete(ctx context.Context, conn *Conn, job string) error {
+	js, err := jetstream.New(conn.Conn)
+	if err != nil {
+		return fmt.Errorf("use JetStream: %w", err)
+	}
+	err = js.DeleteStream(ctx, streamName(conn.pool, job))
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("delete queue of job %s: %w", q.job, err)
+		return fmt.Errorf("delete queue of job %s: %w", job, err)
 	}
 	return nil
 }

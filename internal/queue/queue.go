@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -56,24 +57,22 @@ func isToken(s string) bool {
 }
 
 const (
-	consumerName    = "workers"
-	taskSubjects    = "dice.*.task.>"  // of all jobs
-	announceSubject = "dice.announce"  // carries the name of a job that has new tasks
 	duplicateWindow = time.Hour        // for which the server knows the ids of messages
 	publishChunk    = 512              // messages that wait for their acknowledgement at a time
 	publishPatience = 2 * time.Minute  // for a server that does not answer
+	openPatience    = time.Minute      // likewise; one that lacks the right to open a queue gets no answer either
 	publishTimeout  = 15 * time.Second // for one acknowledgement
+	versionKey      = "dice-version"   // of a stream's metadata
+	outputKey       = "dice-output"    // likewise
 )
-
-func streamName(job string) string         { return "DICE-" + job }
-func taskSubject(job, stage string) string { return "dice." + job + ".task." + stage }
-func jobSubjects(job string) string        { return "dice." + job + ".task.>" }
 
 // Config is how a job's queue is set up. Its zero value is sensible.
 type Config struct {
 	MaxWorkers int           // processes that may wait at a time; default 4096
 	Lease      time.Duration // how long a task is a worker's without a sign of life; default 30 s
 	Replicas   int           // copies of the stream in a cluster; default 1
+	Version    int           // of the job's results; workers of another one refuse it; 0: none of them does
+	Output     string        // where the results go, for those who clean up
 	Logger     *slog.Logger  // nil: nobody
 }
 
@@ -97,42 +96,71 @@ func (c Config) withDefaults() Config {
 type Queue struct {
 	job        string
 	cfg        Config
-	conn       *nats.Conn
+	conn       *Conn
 	js         jetstream.JetStream
 	duplicates atomic.Int64
 }
 
 // Open makes the queue of a job, or finds the one that is there with its tasks.
-func Open(ctx context.Context, conn *nats.Conn, job string, cfg Config) (*Queue, error) {
+func Open(ctx context.Context, conn *Conn, job string, cfg Config) (*Queue, error) {
 	if !isToken(job) {
 		return nil, fmt.Errorf("open queue of job %q: want 1 to 64 letters, digits, '-' or '_'", job)
 	}
-	js, err := jetstream.New(conn, jetstream.WithPublishAsyncMaxPending(2*publishChunk),
+	js, err := jetstream.New(conn.Conn, jetstream.WithPublishAsyncMaxPending(2*publishChunk),
 		jetstream.WithPublishAsyncTimeout(publishTimeout))
 	if err != nil {
 		return nil, fmt.Errorf("open queue of job %s: %w", job, err)
 	}
 	q := &Queue{job: job, cfg: cfg.withDefaults(), conn: conn, js: js}
-	if err := q.create(ctx); err != nil {
-		return nil, fmt.Errorf("open queue of job %s: %w", job, err)
+	for deadline := time.Now().Add(openPatience); ; {
+		err := q.create(ctx)
+		if err == nil {
+			return q, nil
+		}
+		if ctx.Err() != nil || time.Now().After(deadline) || hopeless(err) {
+			return nil, fmt.Errorf("open queue of job %s: %w", job, err)
+		}
+		q.cfg.Logger.Warn("open queue again", "job", job, "error", err)
+		if err := sleep(ctx, rand.N(time.Second)); err != nil {
+			return nil, err
+		}
 	}
-	return q, nil
+}
+
+// hopeless says whether the server has answered, so that asking again does not help.
+func hopeless(err error) bool {
+	var answer *jetstream.APIError
+	return errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.As(err, &answer) && answer.Code < 500
 }
 
 func (q *Queue) create(ctx context.Context) error {
 	_, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: streamName(q.job), Subjects: []string{jobSubjects(q.job)}, Description: "tasks of DICE job " + q.job,
+		Name: streamName(q.conn.pool, q.job), Subjects: []string{jobSubjects(q.conn.pool, q.job)}, Description: "tasks of DICE job " + q.job,
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.cfg.Replicas,
-		Duplicates: duplicateWindow,
+		Duplicates: duplicateWindow, Metadata: map[string]string{versionKey: strconv.Itoa(q.cfg.Version), outputKey: q.cfg.Output},
 	})
 	if err != nil {
 		return fmt.Errorf("make stream: %w", err)
 	}
-	_, err = q.js.CreateOrUpdateConsumer(ctx, streamName(q.job), jetstream.ConsumerConfig{
-		Durable: consumerName, AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.cfg.Lease,
-		MaxDeliver:    -1,                   // drains and lost leases are nobody's fault
-		MaxWaiting:    2 * q.cfg.MaxWorkers, // a worker that died leaves its request for a while
-		MaxAckPending: -1,                   // workers ask for no more than they have slots
+	return q.createConsumer(ctx)
+}
+
+// createConsumer makes the consumer that the workers share, or finds the one that is there. How many requests may wait
+// is settled by who makes it: the server does not let that be changed.
+func (q *Queue) createConsumer(ctx context.Context) error {
+	stream := streamName(q.conn.pool, q.job)
+	waiting := 2 * q.cfg.MaxWorkers // a worker that died leaves its request for a while
+	there, err := q.js.Consumer(ctx, stream, consumerName(q.conn.pool))
+	if err == nil {
+		waiting = there.CachedInfo().Config.MaxWaiting
+	} else if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("look for consumer: %w", err)
+	}
+	_, err = q.js.CreateOrUpdateConsumer(ctx, stream, jetstream.ConsumerConfig{
+		Durable: consumerName(q.conn.pool), AckPolicy: jetstream.AckExplicitPolicy, AckWait: q.cfg.Lease,
+		MaxDeliver:    -1, // drains and lost leases are nobody's fault
+		MaxWaiting:    waiting,
+		MaxAckPending: -1, // workers ask for no more than they have slots
 	})
 	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)
@@ -153,7 +181,7 @@ func (q *Queue) Publish(ctx context.Context, tasks []Task) error {
 			return fmt.Errorf("publish tasks of job %s: %w", q.job, err)
 		}
 	}
-	if err := q.conn.Publish(announceSubject, []byte(q.job)); err != nil {
+	if err := q.conn.Publish(announceSubject(q.conn.pool), []byte(q.job)); err != nil {
 		q.cfg.Logger.Debug("announce tasks", "job", q.job, "error", err) // workers look by themselves after a while
 	}
 	return nil
@@ -166,10 +194,15 @@ func (q *Queue) publishChunk(ctx context.Context, tasks []Task) error {
 		if err == nil {
 			return nil
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		if ctx.Err() != nil || time.Now().After(deadline) {
 			return err
 		}
 		q.cfg.Logger.Warn("publish tasks again", "job", q.job, "tasks", len(left), "error", err)
+		if errors.Is(err, jetstream.ErrNoStreamResponse) {
+			if err := q.create(ctx); err != nil { // the server has lost the queue
+				q.cfg.Logger.Warn("make the queue anew", "job", q.job, "error", err)
+			}
+		}
 		tasks = left
 		if err := sleep(ctx, rand.N(time.Second)); err != nil {
 			return err
@@ -181,7 +214,7 @@ func (q *Queue) publishChunk(ctx context.Context, tasks []Task) error {
 func (q *Queue) publishOnce(ctx context.Context, tasks []Task) (left []Task, err error) {
 	futures := make([]jetstream.PubAckFuture, len(tasks))
 	for i, t := range tasks {
-		msg, err := message(t)
+		msg, err := q.message(t)
 		if err != nil {
 			return tasks, err
 		}
@@ -218,12 +251,12 @@ func (q *Queue) validate(t Task) error {
 	return t.Validate()
 }
 
-func message(t Task) (*nats.Msg, error) {
+func (q *Queue) message(t Task) (*nats.Msg, error) {
 	body, err := json.Marshal(t)
 	if err != nil {
 		return nil, fmt.Errorf("encode task %s: %w", t, err)
 	}
-	return &nats.Msg{Subject: taskSubject(t.Job, t.Stage), Data: body}, nil
+	return &nats.Msg{Subject: taskSubject(t, q.conn.pool), Data: body}, nil
 }
 
 // Duplicates counts the published tasks that the server had already.

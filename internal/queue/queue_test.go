@@ -19,14 +19,14 @@ import (
 )
 
 // servers are the ways to run NATS that every test of the protocol is held against.
-func servers(t *testing.T, test func(t *testing.T, connect func(t *testing.T) *nats.Conn)) {
+func servers(t *testing.T, test func(t *testing.T, connect func(t *testing.T) *queue.Conn)) {
 	t.Run("embedded", func(t *testing.T) {
 		srv := startEmbedded(t, t.TempDir(), "")
-		test(t, func(t *testing.T) *nats.Conn { return connectEmbedded(t, srv) })
+		test(t, func(t *testing.T) *queue.Conn { return connectEmbedded(t, srv) })
 	})
 	t.Run("separate", func(t *testing.T) {
 		url := servertest.NATS(t)
-		test(t, func(t *testing.T) *nats.Conn { return connectURL(t, url) })
+		test(t, func(t *testing.T) *queue.Conn { return connectURL(t, url) })
 	})
 }
 
@@ -38,7 +38,7 @@ func startEmbedded(t *testing.T, dir, listen string) *queue.Server {
 	return srv
 }
 
-func connectEmbedded(t *testing.T, srv *queue.Server) *nats.Conn {
+func connectEmbedded(t *testing.T, srv *queue.Server) *queue.Conn {
 	t.Helper()
 	conn, err := srv.Connect(queue.ConnConfig{Name: t.Name()})
 	check(t, err)
@@ -46,7 +46,7 @@ func connectEmbedded(t *testing.T, srv *queue.Server) *nats.Conn {
 	return conn
 }
 
-func connectURL(t *testing.T, url string) *nats.Conn {
+func connectURL(t *testing.T, url string) *queue.Conn {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -61,7 +61,7 @@ func newJob() string { return "job" + strconv.FormatInt(jobNumber.Add(1), 10) }
 
 var jobNumber atomic.Int64
 
-func open(t *testing.T, conn *nats.Conn, job string, cfg queue.Config) *queue.Queue {
+func open(t *testing.T, conn *queue.Conn, job string, cfg queue.Config) *queue.Queue {
 	t.Helper()
 	q, err := queue.Open(t.Context(), conn, job, cfg)
 	check(t, err)
@@ -81,7 +81,7 @@ func tasks(job string, n int) []queue.Task {
 	return out
 }
 
-func newTaker(t *testing.T, conn *nats.Conn) *queue.Taker {
+func newTaker(t *testing.T, conn *queue.Conn) *queue.Taker {
 	t.Helper()
 	taker := queue.NewTaker(conn, queue.TakerConfig{})
 	t.Cleanup(taker.Close)
@@ -116,13 +116,21 @@ func wantNone(t *testing.T, taker *queue.Taker, within time.Duration) {
 	}
 }
 
+// wantPending waits for the server's figures to be right: they follow what happens after a moment.
 func wantPending(t *testing.T, q *queue.Queue, want queue.Pending) {
 	t.Helper()
-	got, err := q.Pending(t.Context())
-	check(t, err)
-	got.Idle = 0
-	if got != want {
-		t.Errorf("pending: got %+v, want %+v", got, want)
+	var got queue.Pending
+	for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		var err error
+		got, err = q.Pending(t.Context())
+		check(t, err)
+		if got.Idle = 0; got == want {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("pending: got %+v, want %+v", got, want)
+			return
+		}
 	}
 }
 
@@ -134,7 +142,7 @@ func check(t *testing.T, err error) {
 }
 
 func TestTakeAndFinish(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		conn := connect(t)
 		q := open(t, conn, job, queue.Config{})
@@ -142,7 +150,7 @@ func TestTakeAndFinish(t *testing.T) {
 		wantPending(t, q, queue.Pending{Waiting: 3})
 		taker := newTaker(t, connect(t))
 		leases := take(t, taker, 2, 10*time.Second)
-		if len(leases) != 2 || leases[0].Task != tasks(job, 3)[0] || leases[0].Attempt != 1 || leases[0].Lost() {
+		if len(leases) != 2 || leases[0].Task != tasks(job, 3)[0] || leases[0].Attempt != 1 {
 			t.Fatalf("took %v", leases)
 		}
 		wantPending(t, q, queue.Pending{Waiting: 1, Taken: 2})
@@ -152,14 +160,14 @@ func TestTakeAndFinish(t *testing.T) {
 		check(t, takeOne(t, taker).Done(t.Context()))
 		wantPending(t, q, queue.Pending{})
 		wantNone(t, taker, 300*time.Millisecond)
-		if n, err := q.Queued(t.Context()); n != 0 || err != nil {
-			t.Errorf("Queued: got %d, %v", n, err)
+		if p, err := q.Pending(t.Context()); p.All() != 0 || err != nil {
+			t.Errorf("Pending: got %+v, %v", p, err)
 		}
 	})
 }
 
 func TestLostLeaseIsHandedOutAgain(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		q := open(t, connect(t), job, queue.Config{Lease: time.Second})
 		check(t, q.Publish(t.Context(), tasks(job, 1)))
@@ -169,8 +177,8 @@ func TestLostLeaseIsHandedOutAgain(t *testing.T) {
 		if took := time.Since(start); took < 900*time.Millisecond || took > 5*time.Second {
 			t.Errorf("handed out again after %v, want about 1s", took)
 		}
-		if second.Task != first.Task || second.Attempt != 2 || !first.Lost() || second.Lost() {
-			t.Errorf("got %v attempt %d, lost %v and %v", second.Task, second.Attempt, first.Lost(), second.Lost())
+		if second.Task != first.Task || second.Attempt != 2 {
+			t.Errorf("got %v attempt %d", second.Task, second.Attempt)
 		}
 		check(t, first.Done(t.Context())) // late, and as good as the other
 		check(t, second.Done(t.Context()))
@@ -179,7 +187,7 @@ func TestLostLeaseIsHandedOutAgain(t *testing.T) {
 }
 
 func TestExtendKeepsTheLease(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		q := open(t, connect(t), job, queue.Config{Lease: time.Second})
 		check(t, q.Publish(t.Context(), tasks(job, 1)))
@@ -201,16 +209,13 @@ func TestExtendKeepsTheLease(t *testing.T) {
 		wantNone(t, newTaker(t, connect(t)), 3*time.Second)
 		close(stop)
 		wg.Wait()
-		if l.Lost() {
-			t.Error("an extended lease is lost")
-		}
 		check(t, l.Done(t.Context()))
 		wantPending(t, q, queue.Pending{})
 	})
 }
 
 func TestRetryDelay(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		q := open(t, connect(t), job, queue.Config{})
 		check(t, q.Publish(t.Context(), tasks(job, 1)))
@@ -228,7 +233,7 @@ func TestRetryDelay(t *testing.T) {
 }
 
 func TestPublishTwice(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		q := open(t, connect(t), job, queue.Config{})
 		check(t, q.Publish(t.Context(), tasks(job, 600)))
@@ -241,7 +246,7 @@ func TestPublishTwice(t *testing.T) {
 		next[0].Generation = 1
 		check(t, q.Publish(t.Context(), next))
 		wantPending(t, q, queue.Pending{Waiting: 602})
-		check(t, q.Purge(t.Context()))
+		check(t, q.Purge(t.Context(), "map"))
 		wantPending(t, q, queue.Pending{})
 		check(t, q.Publish(t.Context(), nil))
 	})
@@ -276,7 +281,7 @@ func TestBadTasks(t *testing.T) {
 }
 
 func TestExactlyAsManyAsAsked(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		q := open(t, connect(t), job, queue.Config{})
 		check(t, q.Publish(t.Context(), tasks(job, 100)))
@@ -294,7 +299,7 @@ func TestExactlyAsManyAsAsked(t *testing.T) {
 }
 
 func TestWaitingTakerIsServed(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		conn := connect(t)
 		taker := newTaker(t, connect(t))
 		got := make(chan int, 10)
@@ -355,12 +360,69 @@ func TestOldestJobFirst(t *testing.T) {
 	}
 }
 
+// TestShunnedJobKeepsNobody: others are served meanwhile, and it is served again when its time is over.
+func TestShunnedJobKeepsNobody(t *testing.T) {
+	conn := connectEmbedded(t, startEmbedded(t, t.TempDir(), ""))
+	for _, job := range []string{"failing", "well"} {
+		check(t, open(t, conn, job, queue.Config{}).Publish(t.Context(), tasks(job, 3)))
+	}
+	taker := newTaker(t, conn)
+	const pause = time.Second
+	var got []string
+	start := time.Now()
+	for len(got) < 6 {
+		l := takeOne(t, taker)
+		got = append(got, l.Task.Job)
+		check(t, l.Done(t.Context()))
+		if len(got) == 1 {
+			taker.Shun("failing", pause)
+			taker.Shun("failing", pause/100) // the longer one counts
+		}
+	}
+	if want := []string{"failing", "well", "well", "well", "failing", "failing"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if took := time.Since(start); took < pause || took > 3*pause {
+		t.Errorf("served again after %v, want %v", took, pause)
+	}
+	for _, job := range []string{"failing", "well"} {
+		q, err := queue.Open(t.Context(), conn, job, queue.Config{})
+		check(t, err)
+		check(t, q.Publish(t.Context(), []queue.Task{{Job: job, Stage: "write"}}))
+	}
+	if first := takeOne(t, taker); first.Task.Job != "well" {
+		t.Errorf("a job that was shunned lately is served before others")
+	}
+	if second := takeOne(t, taker); second.Task.Job != "failing" {
+		t.Errorf("got %s", second.Task)
+	}
+}
+
+// TestShunEndsAWait at the job that is shunned from now on.
+func TestShunEndsAWait(t *testing.T) {
+	conn := connectEmbedded(t, startEmbedded(t, t.TempDir(), ""))
+	q := open(t, conn, "failing", queue.Config{})
+	taker := newTaker(t, conn)
+	done := make(chan *queue.Lease)
+	go func() { done <- takeOne(t, taker) }()
+	time.Sleep(200 * time.Millisecond) // it waits
+	const pause = time.Second
+	start := time.Now()
+	taker.Shun("failing", pause)
+	time.Sleep(100 * time.Millisecond)
+	check(t, q.Publish(t.Context(), tasks("failing", 1)))
+	<-done
+	if took := time.Since(start); took < pause {
+		t.Errorf("served after %v, want %v", took, pause)
+	}
+}
+
 func TestThousandWaiting(t *testing.T) {
 	const workers = 1000
 	url := servertest.NATS(t)
 	job := newJob()
 	q := open(t, connectURL(t, url), job, queue.Config{})
-	conns := make([]*nats.Conn, 10)
+	conns := make([]*queue.Conn, 10)
 	for i := range conns {
 		conns[i] = connectURL(t, url)
 	}
@@ -433,29 +495,22 @@ func waitFor(t *testing.T, limit time.Duration, what string, ok func() bool) {
 }
 
 func TestProgress(t *testing.T) {
-	servers(t, func(t *testing.T, connect func(*testing.T) *nats.Conn) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
 		job := newJob()
 		conn := connect(t)
 		q := open(t, connect(t), job, queue.Config{})
 		ctx, cancel := context.WithCancel(t.Context())
 		reports, err := q.Watch(ctx)
 		check(t, err)
-		all, err := queue.Watch(ctx, conn, queue.AnyJob)
-		check(t, err)
 		taker := newTaker(t, conn)
-		want := queue.Progress{Worker: "w", Stage: "map", Task: 7, Phase: "read", Rows: 1 << 40, Bytes: 3, Done: true}
-		check(t, conn.Publish("dice."+job+".progress", []byte("no progress")))
+		want := queue.Progress{Worker: "w", Stage: "map", Task: 7, Attempt: 2, Rows: 1 << 40, Bytes: 3, Done: true}
+		check(t, conn.Publish("dice.default."+job+".progress", []byte("no progress")))
 		taker.Report("a.b", want)
 		taker.Report(job, want)
 		taker.Report("other", want)
 		want.Job = job
-		for _, c := range []<-chan queue.Progress{reports, all} {
-			if got := <-c; got != want {
-				t.Errorf("got %+v, want %+v", got, want)
-			}
-		}
-		if got := <-all; got.Job != "other" {
-			t.Errorf("got %+v, want the other job's", got)
+		if got := <-reports; got != want {
+			t.Errorf("got %+v, want %+v", got, want)
 		}
 		cancel()
 		for range reports {

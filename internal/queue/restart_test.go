@@ -3,6 +3,8 @@ package queue_test
 import (
 	"context"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,9 +50,9 @@ func TestServerIsKilled(t *testing.T) {
 	for queued := 1; queued > 0; {
 		leases := take(t, taker, 16, 5*time.Second)
 		finish(leases)
-		var err error
-		queued, err = q.Queued(t.Context())
+		pending, err := q.Pending(t.Context())
 		check(t, err)
+		queued = pending.All()
 	}
 	for id, n := range seen {
 		if n > 1 {
@@ -72,10 +74,8 @@ func TestEmbeddedRestart(t *testing.T) {
 	addr := freeAddr(t)
 	srv, err := queue.Start(queue.ServerConfig{StoreDir: dir, Listen: addr})
 	check(t, err)
-	url := "nats://" + addr
-	q := open(t, connectURL(t, url), "job", queue.Config{})
-	taker := newTaker(t, connectURL(t, url))
-	check(t, q.Publish(t.Context(), tasks("job", 20)))
+	taker := newTaker(t, connectURL(t, "nats://"+addr))
+	check(t, open(t, connectEmbedded(t, srv), "job", queue.Config{}).Publish(t.Context(), tasks("job", 20)))
 	for _, l := range take(t, taker, 5, 10*time.Second) {
 		check(t, l.Done(t.Context()))
 	}
@@ -96,7 +96,7 @@ func TestEmbeddedRestart(t *testing.T) {
 			check(t, l.Done(t.Context()))
 		}
 	}
-	wantPending(t, q, queue.Pending{})
+	wantPending(t, open(t, connectEmbedded(t, srv), "job", queue.Config{}), queue.Pending{})
 }
 
 // TestWaitingTakerSurvives lets a taker wait while its server is restarted and while its job goes and another comes.
@@ -192,4 +192,42 @@ func freeAddr(t *testing.T) string {
 	check(t, err)
 	defer l.Close()
 	return l.Addr().String()
+}
+
+// TestLostQueueIsMadeAnew: JetStream's data is gone. Whether the coordinator looks into the queue next or hands tasks
+// out, it finds an empty one.
+func TestLostQueueIsMadeAnew(t *testing.T) {
+	for _, look := range []bool{true, false} {
+		srv := servertest.StartNATS(t)
+		conn := connectURL(t, "nats://"+srv.Addr)
+		q := open(t, conn, "job", queue.Config{})
+		check(t, q.Publish(t.Context(), tasks("job", 3)))
+		srv.Kill()
+		check(t, os.RemoveAll(srv.Dir))
+		check(t, srv.Start())
+		waitFor(t, 20*time.Second, "the connection", conn.IsConnected)
+		if look {
+			var pending queue.Pending
+			waitFor(t, 20*time.Second, "an empty queue", func() bool {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				var err error
+				pending, err = q.Pending(ctx)
+				return err == nil
+			})
+			if pending.All() != 0 {
+				t.Errorf("pending: got %+v", pending)
+			}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		check(t, q.Publish(ctx, tasks("job", 3)))
+		var got []int
+		for taker := newTaker(t, conn); len(got) < 3; {
+			got = append(got, takeOne(t, taker).Task.ID)
+		}
+		if slices.Sort(got); !slices.Equal(got, []int{0, 1, 2}) {
+			t.Errorf("took %v", got)
+		}
+	}
 }

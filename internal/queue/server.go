@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"crypto/rand"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -16,44 +18,53 @@ import (
 type ServerConfig struct {
 	StoreDir string       // where JetStream keeps tasks; one per server
 	Listen   string       // host:port for workers elsewhere; empty: only this process can connect
-	Token    string       // what clients must present, as nats://TOKEN@host:port; empty: nothing
+	Pool     string       // the pool whose workers may connect; default: DefaultPool
+	Token    string       // what workers must present, as nats://TOKEN@host:port; empty: nothing
+	Cert     string       // PEM file of the server's certificate; empty: connections are not encrypted
+	Key      string       // PEM file of its key
+	ClientCA string       // PEM file of the authorities that must vouch for a client's certificate; empty: none is asked for
 	MaxStore int64        // octets that tasks may take on disk; default 4 GiB
 	Logger   *slog.Logger // hears the server's warnings, and its notices at level Debug; nil: nobody
 }
 
-// Server is a NATS server in this process.
+// Server is a NATS server in this process. Whoever connects over the network has the rights of a worker and no more.
 type Server struct {
-	srv   *server.Server
-	token string
+	srv    *server.Server
+	pool   string
+	secret string // proves that a client is in this process
 }
 
 const (
 	readyTimeout    = 30 * time.Second // a server with many stored tasks needs some 0.1 s
 	defaultMaxStore = 4 << 30
+	tlsTimeout      = 10 // seconds for a handshake
 )
 
 // Start starts an embedded server and returns when it accepts connections.
 func Start(cfg ServerConfig) (*Server, error) {
-	opts, err := cfg.options()
+	if cfg.Pool == "" {
+		cfg.Pool = DefaultPool
+	}
+	s := &Server{pool: cfg.Pool, secret: rand.Text()}
+	opts, err := cfg.options(s.secret)
 	if err != nil {
 		return nil, fmt.Errorf("start NATS server: %w", err)
 	}
-	srv, err := server.NewServer(opts)
-	if err != nil {
+	if s.srv, err = server.NewServer(opts); err != nil {
 		return nil, fmt.Errorf("start NATS server: %w", err)
 	}
 	log := &serverLog{logger: cfg.Logger}
 	if cfg.Logger == nil {
 		log.logger = slog.New(slog.DiscardHandler)
 	}
-	srv.SetLogger(log, false, false)
-	srv.Start()
-	if !ready(srv, log) {
-		srv.Shutdown()
+	s.srv.SetLogger(log, false, false)
+	s.srv.Start()
+	if !ready(s.srv, log) {
+		s.srv.Shutdown()
 		return nil, fmt.Errorf("start NATS server with %s on %q: is the address free and the folder writable? %w",
 			cfg.StoreDir, cfg.Listen, log.last())
 	}
-	return &Server{srv: srv, token: cfg.Token}, nil
+	return s, nil
 }
 
 // ready waits until the server accepts connections, or has reported an error, after which it never will.
@@ -69,19 +80,23 @@ func ready(srv *server.Server, log *serverLog) bool {
 	return false
 }
 
-func (c ServerConfig) options() (*server.Options, error) {
+func (c ServerConfig) options(secret string) (*server.Options, error) {
 	if c.StoreDir == "" {
 		return nil, errors.New("no folder for its store is given")
 	}
 	opts := &server.Options{
 		ServerName: "dice", JetStream: true, StoreDir: c.StoreDir, JetStreamMaxStore: c.MaxStore,
-		NoSigs: true, DontListen: c.Listen == "", Authorization: c.Token, DisableJetStreamBanner: true,
+		NoSigs: true, DontListen: c.Listen == "", DisableJetStreamBanner: true,
+		CustomClientAuthentication: doorkeeper{secret: secret, token: c.Token, worker: WorkerPermissions(c.Pool)},
 	}
 	if c.MaxStore <= 0 {
 		opts.JetStreamMaxStore = defaultMaxStore
 	}
 	if c.Listen == "" {
 		return opts, nil
+	}
+	if err := c.encrypt(opts); err != nil {
+		return nil, err
 	}
 	host, port, err := net.SplitHostPort(c.Listen)
 	if err != nil {
@@ -101,20 +116,54 @@ func (c ServerConfig) options() (*server.Options, error) {
 	return opts, nil
 }
 
+// encrypt makes the server ask for TLS, where there is a certificate.
+func (c ServerConfig) encrypt(opts *server.Options) (err error) {
+	if c.Cert == "" {
+		return nil
+	}
+	opts.TLS, opts.TLSTimeout, opts.TLSVerify = true, tlsTimeout, c.ClientCA != ""
+	opts.TLSConfig, err = server.GenTLSConfig(&server.TLSConfigOpts{
+		CertFile: c.Cert, KeyFile: c.Key, CaFile: c.ClientCA, Verify: c.ClientCA != "",
+	})
+	return err
+}
+
+// doorkeeper lets this process do everything, and others what workers do if they bring the token.
+type doorkeeper struct {
+	secret string
+	token  string
+	worker Permissions
+}
+
+// Check implements server.Authentication.
+func (d doorkeeper) Check(c server.ClientAuthentication) bool {
+	given := []byte(c.GetOpts().Token)
+	if subtle.ConstantTimeCompare(given, []byte(d.secret)) == 1 {
+		c.RegisterUser(&server.User{Username: "coordinator"})
+		return true
+	}
+	if d.token != "" && subtle.ConstantTimeCompare(given, []byte(d.token)) != 1 {
+		return false
+	}
+	c.RegisterUser(&server.User{Username: "worker", Permissions: &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: d.worker.Publish},
+		Subscribe: &server.SubjectPermission{Allow: d.worker.Subscribe},
+	}})
+	return true
+}
+
 // URL is where clients connect, without the token; it means nothing where the server does not listen.
 func (s *Server) URL() string { return s.srv.ClientURL() }
 
-// Connect connects within the process.
-func (s *Server) Connect(cfg ConnConfig) (*nats.Conn, error) {
-	opts := append(cfg.options(), nats.InProcessServer(s.srv))
-	if s.token != "" {
-		opts = append(opts, nats.Token(s.token))
-	}
-	conn, err := nats.Connect(nats.DefaultURL, opts...)
+// Connect connects within the process, to the server's pool and with all rights.
+func (s *Server) Connect(cfg ConnConfig) (*Conn, error) {
+	cfg.Pool, cfg.Credentials = s.pool, Credentials{Token: s.secret}
+	cfg = cfg.withDefaults()
+	conn, err := nats.Connect(nats.DefaultURL, append(cfg.options(), nats.InProcessServer(s.srv))...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to embedded NATS server: %w", err)
 	}
-	return conn, nil
+	return &Conn{conn, s.pool}, nil
 }
 
 // Shutdown stops the server and waits until its store is closed. Connections to it reconnect for ever: close them.

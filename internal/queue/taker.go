@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -15,35 +16,44 @@ import (
 
 // TakerConfig is how a worker takes tasks. Its zero value is sensible.
 type TakerConfig struct {
-	Logger *slog.Logger  // nil: nobody
-	Rescan time.Duration // how often jobs are looked for without a hint; default one minute
+	Logger  *slog.Logger  // nil: nobody
+	Rescan  time.Duration // how often jobs are looked for without a hint; default one minute
+	Version int           // of the results that this worker makes; jobs of another one are refused; 0: none is
+	Worker  string        // who this is, for the coordinator of a job that is refused
 }
 
 // Taker takes tasks for one worker process from all jobs that the server has, the oldest job first. Take may be called
 // by one goroutine at a time, Report by any.
 type Taker struct {
-	conn *nats.Conn
+	conn *Conn
 	cfg  TakerConfig
 	log  *slog.Logger
 
-	js       jetstream.JetStream
-	hints    *nats.Subscription
-	jobs     []source // oldest first
+	js      jetstream.JetStream
+	hints   *nats.Subscription
+	jobs    []source // oldest first
+	refused map[string]bool
+
+	shunning sync.Mutex
+	shunned  map[string]shun // jobs in trouble
 	scanned  time.Time
 	mistrust bool // jobs must be looked for again
 
-	mu        sync.Mutex
-	known     map[string]bool // the jobs found
-	pulling   string          // the one whose next task is being waited for
-	hinted    bool            // another one announced tasks since Take last looked
-	unknown   bool            // it is not among the jobs found
-	interrupt context.CancelFunc
+	mu         sync.Mutex
+	known      map[string]bool // the jobs found
+	pulling    string          // the one whose next task is being waited for
+	reconnects uint64          // of the connection when that wait began
+	hinted     bool            // another one announced tasks since Take last looked
+	unknown    bool            // it is not among the jobs found
+	interrupt  context.CancelFunc
 }
 
 // source is the queue of one job.
 type source struct {
 	job      string
 	created  time.Time
+	version  string // of the results
+	output   string // where they go
 	lease    time.Duration
 	consumer jetstream.Consumer
 }
@@ -57,8 +67,8 @@ const (
 )
 
 // NewTaker returns a taker. It sends nothing before the first Take.
-func NewTaker(conn *nats.Conn, cfg TakerConfig) *Taker {
-	t := &Taker{conn: conn, cfg: cfg, log: cfg.Logger}
+func NewTaker(conn *Conn, cfg TakerConfig) *Taker {
+	t := &Taker{conn: conn, cfg: cfg, log: cfg.Logger, refused: map[string]bool{}, shunned: map[string]shun{}}
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
@@ -66,6 +76,54 @@ func NewTaker(conn *nats.Conn, cfg TakerConfig) *Taker {
 		t.cfg.Rescan = defaultRescan
 	}
 	return t
+}
+
+// shun says until when a job is passed over, and until when it is served after all others.
+type shun struct{ over, last time.Time }
+
+// lastFor is for how long a job that was shunned is served after all others.
+const lastFor = 10 * time.Minute
+
+// Shun passes a job over for a while, and serves it after all others for longer, so that a job in trouble keeps nobody
+// from their tasks. It may be called by any goroutine.
+func (t *Taker) Shun(job string, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	t.shunning.Lock()
+	s, now := t.shunned[job], time.Now()
+	if over := now.Add(d); over.After(s.over) {
+		s.over = over
+	}
+	s.last = now.Add(lastFor)
+	t.shunned[job] = s
+	t.shunning.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pulling == job && t.interrupt != nil {
+		t.interrupt()
+	}
+}
+
+// open returns the jobs that are not passed over in the order in which they are served, and when the first of the rest
+// is open again; zero: there are none.
+func (t *Taker) open() (jobs []source, again time.Time) {
+	t.shunning.Lock()
+	defer t.shunning.Unlock()
+	now := time.Now()
+	maps.DeleteFunc(t.shunned, func(_ string, s shun) bool { return now.After(s.last) && now.After(s.over) })
+	var last []source
+	for _, s := range t.jobs {
+		switch shunned, ok := t.shunned[s.job]; {
+		case !ok:
+			jobs = append(jobs, s)
+		case !shunned.over.After(now):
+			last = append(last, s)
+		case again.IsZero() || shunned.over.Before(again):
+			again = shunned.over
+		}
+	}
+	return append(jobs, last...), again
 }
 
 // Report tells progress of a job's task.
@@ -85,6 +143,9 @@ func (t *Taker) Take(ctx context.Context, n int) ([]*Lease, error) {
 		return nil, fmt.Errorf("take %d tasks: want at least one", n)
 	}
 	for failures := 0; ; {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("take tasks: %w", context.Cause(ctx))
+		}
 		leases, err := t.round(ctx, n)
 		switch {
 		case len(leases) > 0:
@@ -111,22 +172,23 @@ func (t *Taker) round(ctx context.Context, n int) ([]*Lease, error) {
 	if err := t.discover(ctx); err != nil {
 		return nil, err
 	}
-	for _, s := range t.jobs {
+	jobs, again := t.open()
+	for _, s := range jobs {
 		if leases, err := t.fetch(s, n); len(leases) > 0 || err != nil {
 			return leases, err
 		}
 	}
-	wait, done := t.waiting(ctx)
+	wait, done := t.waiting(ctx, jobs, again)
 	defer done()
-	if len(t.jobs) == 0 {
+	if len(jobs) == 0 {
 		<-wait.Done()
 		return nil, nil
 	}
-	first, err := t.next(wait, t.jobs[0])
+	first, err := t.next(wait, jobs[0])
 	if err != nil || len(first) == 0 || n == 1 {
 		return first, err
 	}
-	more, err := t.fetch(t.jobs[0], n-1)
+	more, err := t.fetch(jobs[0], n-1)
 	if err != nil {
 		t.mistrust = true
 	}

@@ -16,6 +16,8 @@ type member interface {
 	next(in *bufio.Reader) error
 	// Read reads the member's text; io.EOF is its end.
 	io.Reader
+	// checked says that all members so far had a checksum.
+	checked() bool
 	close()
 }
 
@@ -34,7 +36,8 @@ type memberStream struct {
 	member   member
 	base     int64 // offset in the object where reading began
 	to       int64
-	inside   bool // a member
+	inside   bool  // a member
+	ended    int64 // offset in the object where the first member ended, once known
 	produced int64
 	boundary int64 // offset in the text where the first member behind the slice begins, once known
 	end      int64
@@ -87,6 +90,9 @@ func (m *memberStream) Read(p []byte) (int, error) {
 		m.produced += int64(n)
 		if errors.Is(err, io.EOF) {
 			m.inside, err = false, nil
+			if m.ended == 0 {
+				m.ended = m.position()
+			}
 		}
 		if n > 0 || err != nil {
 			return n, err

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bufio"
+	"bytes"
 
 	"github.com/klauspost/compress/gzip"
 )
@@ -12,7 +13,19 @@ var gzipMagic = []byte{0x1f, 0x8b, 0x08}
 // gzipMember decompresses gzip (RFC 1952).
 type gzipMember struct{ *gzip.Reader }
 
-func (*gzipMember) pass(*bufio.Reader) error { return nil }
+// pass passes over zeros, with which objects are padded.
+func (*gzipMember) pass(in *bufio.Reader) error {
+	for {
+		if _, err := in.Peek(1); err != nil {
+			return nil // the end, or what the next reading tells
+		}
+		waiting, _ := in.Peek(in.Buffered())
+		zeros := len(waiting) - len(bytes.TrimLeft(waiting, "\x00"))
+		if _, err := in.Discard(zeros); err != nil || zeros < len(waiting) {
+			return err
+		}
+	}
+}
 
 func (g *gzipMember) next(in *bufio.Reader) (err error) {
 	if g.Reader == nil {
@@ -25,6 +38,8 @@ func (g *gzipMember) next(in *bufio.Reader) (err error) {
 	}
 	return err
 }
+
+func (*gzipMember) checked() bool { return true }
 
 func (*gzipMember) close() {}
 

@@ -30,6 +30,7 @@ type zstdMember struct {
 	left    int64 // octets until the next header of a block
 	sum     bool  // a checksum follows the last block
 	blocks  bool  // more blocks follow
+	bare    bool  // a frame was met that has no checksum
 }
 
 func newZstdMember() *zstdMember {
@@ -70,10 +71,13 @@ func (z *zstdMember) next(in *bufio.Reader) error {
 		return fmt.Errorf("frame header: %w", cutOff(err))
 	}
 	z.in, z.left, z.sum, z.blocks = in, int64(h.HeaderSize), h.HasCheckSum, true
+	z.bare = z.bare || !h.HasCheckSum
 	return z.decoder.Reset(zstdFrame{z})
 }
 
 func (z *zstdMember) Read(p []byte) (int, error) { return z.decoder.Read(p) }
+
+func (z *zstdMember) checked() bool { return !z.bare }
 
 func (z *zstdMember) close() {
 	if z.decoder != nil {

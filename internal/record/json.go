@@ -87,11 +87,9 @@ func again[T any](buffer []T, most int) []T {
 
 // reset starts on a new text.
 func (p *jsonParser) reset(text []byte) error {
+	p.clear()
 	p.text, p.at, p.depth = text, 0, 0
 	p.ip, p.domain, p.port = nil, nil, 0
-	p.responses, p.tapes, p.certificates = p.responses[:0], again(p.tapes, retained), again(p.certificates, retainedEntries)
-	p.arena, p.scratch = again(p.arena, retained), again(p.scratch, retained)
-	p.names, p.offsets = again(p.names, retainedEntries), p.offsets[:0]
 	p.startRecord()
 	if utf8.Valid(text) {
 		return nil
@@ -104,6 +102,14 @@ func (p *jsonParser) reset(text []byte) error {
 		p.at += size
 	}
 	return p.broken("octet 0x%02x is not UTF-8", text[p.at])
+}
+
+// clear drops the results of the last text, and the room that a very long one took.
+func (p *jsonParser) clear() {
+	p.text = nil
+	p.responses, p.tapes, p.certificates = p.responses[:0], again(p.tapes, retained), again(p.certificates, retainedEntries)
+	p.arena, p.scratch = again(p.arena, retained), again(p.scratch, retained)
+	p.names, p.offsets = again(p.names, retainedEntries), p.offsets[:0]
 }
 
 // startRecord forgets what is counted per record.
@@ -333,7 +339,7 @@ func simpleEscape(c byte) byte {
 	return c
 }
 
-// escapedRune reads \uXXXX, or two of them that are a surrogate pair.
+// escapedRune reads \u and four digits, or two of them that are a surrogate pair.
 func escapedRune(s []byte) (r rune, size int) {
 	r, _ = hex4(s[2:])
 	if !utf16.IsSurrogate(r) {

@@ -77,7 +77,7 @@ func openLines(ctx context.Context, obj Object, s Slice, f objectFormat, lim Lim
 	}
 	r.split = newSplitter(r.text, lim)
 	if s.From > 0 {
-		if err := r.split.skip(); err != nil {
+		if err := r.split.skip(r.text.last); err != nil {
 			r.stop(nil, err)
 		}
 	}
@@ -120,7 +120,8 @@ func (r *lineReader) record() (*Row, error) {
 
 // readLine reads one line into the parser's responses, or ends the reading.
 func (r *lineReader) readLine() {
-	r.parser.responses, r.next = r.parser.responses[:0], 0
+	r.parser.clear() // the next line may need the room
+	r.next, r.line, r.row = 0, nil, Row{}
 	if r.split.offset > r.text.last() {
 		r.done = true
 		return
@@ -202,6 +203,9 @@ func (r *lineReader) Counts() Counts {
 	}
 	return counts
 }
+
+// At implements Reader.
+func (r *lineReader) At() (group, row int64) { return 0, r.counts.Lines }
 
 // Close waits for what is being fetched.
 func (r *lineReader) Close() error {

@@ -9,7 +9,7 @@ import (
 
 // How much of an object is fetched at once.
 const (
-	pieceOctets = 4 << 20
+	PieceOctets = 4 << 20  // of lines
 	tailOctets  = 64 << 10 // past the end of a slice, where its last line may end
 	needOctets  = 256 << 10
 )
@@ -69,7 +69,7 @@ func (c *chunks) turn() {
 		return
 	}
 	c.rest = got.data
-	if c.next < c.obj.Size && (c.next < c.to || c.step == pieceOctets) {
+	if c.next < c.obj.Size && (c.next < c.to || c.step == PieceOctets) {
 		c.start()
 	}
 }
@@ -92,12 +92,12 @@ func (c *chunks) start() {
 func (c *chunks) size() int64 {
 	size := c.step
 	if c.next < c.to {
-		size = min(pieceOctets, c.to-c.next)
+		size = min(PieceOctets, c.to-c.next)
 		if c.next+size == c.to {
 			size += tailOctets
 		}
 	} else {
-		c.step = min(4*c.step, pieceOctets)
+		c.step = min(4*c.step, PieceOctets)
 	}
 	return min(size, c.obj.Size-c.next)
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"io"
+	"math"
 )
 
 const splitOctets = 256 << 10
@@ -36,7 +37,7 @@ func (s *splitter) next() (line []byte, long bool, err error) {
 		seen = s.end - s.start
 		if int64(seen) > s.limit {
 			line = bytes.Clone(s.buffer[s.start:min(s.end, s.start+s.keep)])
-			return line, true, s.skip()
+			return line, true, s.skip(unbounded)
 		}
 		if s.err != nil {
 			line = s.buffer[s.start:s.end]
@@ -47,9 +48,12 @@ func (s *splitter) next() (line []byte, long bool, err error) {
 	}
 }
 
-// skip passes over everything through the next LF.
-func (s *splitter) skip() error {
-	for {
+// unbounded is the bound of what has to be passed over however long it is.
+func unbounded() int64 { return math.MaxInt64 }
+
+// skip passes over everything through the next LF, but not much further than a bound.
+func (s *splitter) skip(bound func() int64) error {
+	for s.offset <= bound() {
 		if i := bytes.IndexByte(s.buffer[s.start:s.end], '\n'); i >= 0 {
 			s.advance(i + 1)
 			return nil
@@ -60,6 +64,7 @@ func (s *splitter) skip() error {
 		}
 		s.read()
 	}
+	return nil
 }
 
 func (s *splitter) advance(n int) {

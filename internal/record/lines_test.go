@@ -232,3 +232,21 @@ func TestReaderMayBeClosedEarly(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestTextWithoutLineFeeds: that no line begins in a slice is found without reading on to the end.
+func TestTextWithoutLineFeeds(t *testing.T) {
+	const size, slices = 64 << 20, 16
+	read := 0
+	for _, s := range even(size, slices)[1:] {
+		c := &counting{ReaderAt: endless{'a'}}
+		if out, counts := readAll(t, Object{Name: "a.jsonl", Size: size, ReaderAt: c}, s, DefaultLimits); len(out) > 0 || counts.Lines > 0 {
+			t.Fatalf("got %q, %+v", out, counts)
+		}
+		for _, n := range c.sizes {
+			read += n
+		}
+	}
+	if read > 2*size {
+		t.Errorf("%d octets were read of %d", read, size)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/shard"
 )
 
 // objectFormat is how an object is written.
@@ -51,14 +52,14 @@ func OpenTable(ctx context.Context, obj Object, s Slice, shape *tape.Shape, lim 
 
 // detect tells the format by the name's ending, or else by the first octets.
 func detect(obj Object) (objectFormat, error) {
-	name := strings.ToLower(obj.Name)
-	for ending, f := range map[string]objectFormat{".parquet": parquetFile, ".gz": gzipLines, ".zst": zstdLines, ".zstd": zstdLines} {
-		if strings.HasSuffix(name, ending) {
-			return f, nil
-		}
+	if obj.Text {
+		return plainLines, nil
 	}
-	var magic [4]byte
-	n := min(obj.Size, int64(len(magic)))
+	if f := formatOfName(obj.Name); f >= 0 {
+		return f, nil
+	}
+	var magic [magicOctets]byte
+	n := min(obj.Size, magicOctets)
 	if got, err := obj.ReadAt(magic[:n], 0); int64(got) < n {
 		if err == nil || errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -66,6 +67,22 @@ func detect(obj Object) (objectFormat, error) {
 		return plainLines, fmt.Errorf("open %s: %w", obj.Name, err)
 	}
 	return formatOf(magic[:n]), nil
+}
+
+// magicOctets are read of an object whose name does not tell its format.
+const magicOctets = 4
+
+// formatOfName tells the format by the name's ending, -1 where that says nothing.
+func formatOfName(name string) objectFormat {
+	switch compression := shard.Compression(name); {
+	case compression == "gz":
+		return gzipLines
+	case compression == "zst":
+		return zstdLines
+	case strings.HasSuffix(strings.ToLower(name), ".parquet"):
+		return parquetFile
+	}
+	return -1
 }
 
 func formatOf(magic []byte) objectFormat {

@@ -29,6 +29,7 @@ type parquetReader struct {
 
 	groups  []groupMeta // of the slice
 	group   int         // the next one
+	number  int64       // of the one at hand
 	ahead   *prefetch
 	plan    groupPlan
 	left    int64 // rows of the row group that are not read
@@ -59,7 +60,7 @@ func openParquetTable(ctx context.Context, obj Object, s Slice, shape *tape.Shap
 	return openParquetFile(ctx, obj, s, []Want{{Result: shape}}, lim, (*parquetReader).bindTable)
 }
 
-func openParquetFile(ctx context.Context, obj Object, s Slice, wants []Want, lim Limits, bind func(*parquetReader) error) (Reader, error) {
+func newParquetReader(ctx context.Context, obj Object, wants []Want, lim Limits) *parquetReader {
 	r := &parquetReader{
 		object: obj.Name, limits: lim, wants: wants, known: map[string]int{},
 		fetch: &fetcher{ctx: ctx, from: obj, size: obj.Size}, shop: newWorkshop(lim, obj.Size),
@@ -68,6 +69,11 @@ func openParquetFile(ctx context.Context, obj Object, s Slice, wants []Want, lim
 	for i, want := range wants {
 		r.known[want.Protocol] = i
 	}
+	return r
+}
+
+func openParquetFile(ctx context.Context, obj Object, s Slice, wants []Want, lim Limits, bind func(*parquetReader) error) (Reader, error) {
+	r := newParquetReader(ctx, obj, wants, lim)
 	err := r.open(s, bind)
 	if isFetchError(err) {
 		return nil, fmt.Errorf("open %s: %w", obj.Name, err)
@@ -152,6 +158,9 @@ func (r *parquetReader) Counts() Counts {
 	counts.Bytes = r.fetch.octets.Load()
 	return counts
 }
+
+// At implements Reader.
+func (r *parquetReader) At() (group, row int64) { return r.number, r.row }
 
 func (r *parquetReader) Close() error {
 	if r.ahead != nil {

@@ -210,17 +210,35 @@ func (e *emitter) key(dst []byte, b *bound) []byte {
 	return dst
 }
 
+// fewKeys is how many keys are compared each with each.
+const fewKeys = 12
+
 // checkKeys fails where a key is repeated. It is only called for keys that are not in order.
 func (e *emitter) checkKeys(dst []byte, open int) {
+	if len(e.keys)-open <= fewKeys {
+		for i := open; i < len(e.keys); i++ {
+			for k := open; k < i; k++ {
+				if key := e.keyText(dst, i); bytes.Equal(key, e.keyText(dst, k)) {
+					e.repeatedKey(key)
+					return
+				}
+			}
+		}
+		return
+	}
 	seen := make(map[string]bool, len(e.keys)-open)
 	for i := open; i < len(e.keys); i++ {
 		key := e.keyText(dst, i)
 		if seen[string(key)] {
-			e.fail(fmt.Errorf("key %q of a map is repeated", clip(string(key))))
+			e.repeatedKey(key)
 			return
 		}
 		seen[string(key)] = true
 	}
+}
+
+func (e *emitter) repeatedKey(key []byte) {
+	e.fail(fmt.Errorf("key %q of a map is repeated", clip(string(key))))
 }
 
 // chain appends the ordinal of a list's first element.

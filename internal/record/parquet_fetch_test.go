@@ -44,7 +44,7 @@ func (c *counting) largest() (size int) {
 
 func countingObject(data []byte) (Object, *counting) {
 	c := &counting{ReaderAt: bytes.NewReader(data)}
-	return Object{"protocol=p/x.parquet", int64(len(data)), c}, c
+	return Object{Name: "protocol=p/x.parquet", Size: int64(len(data)), ReaderAt: c}, c
 }
 
 func TestCoalesce(t *testing.T) {

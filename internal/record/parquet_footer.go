@@ -25,6 +25,7 @@ type fileMeta struct {
 
 // groupMeta is one row group.
 type groupMeta struct {
+	number  int64 // in the file, from 1
 	at      int   // of its metadata in the footer
 	start   int64 // first octet of its first column chunk
 	rows    int64
@@ -35,6 +36,7 @@ type groupMeta struct {
 type chunkMeta struct {
 	start, size int64
 	values      int64 // entries, nulls included
+	nulls       int64 // among them; -1: unknown
 	codec       int64
 	low, high   []byte // smallest and largest value, nil where unknown
 }
@@ -188,7 +190,7 @@ func (c *compact) integerType(e *schemaElement) bool {
 
 // groupMeta reads what decides to which slice a row group belongs.
 func (c *compact) groupMeta(known int) groupMeta {
-	g := groupMeta{at: c.at}
+	g := groupMeta{number: int64(known) + 1, at: c.at}
 	if known >= maxGroups {
 		c.fail(fmt.Errorf("more than %d row groups: %w", maxGroups, ErrLimit))
 		return g
@@ -233,7 +235,7 @@ func (m *fileMeta) chunks(g groupMeta, wanted func(leaf int) bool) ([]chunkMeta,
 }
 
 func (c *compact) chunkMeta() chunkMeta {
-	var m chunkMeta
+	m := chunkMeta{nulls: -1}
 	var file []byte
 	encrypted := false
 	c.structure(func(id int16, kind byte) bool {
@@ -282,6 +284,8 @@ func (c *compact) columnMeta(m *chunkMeta) bool {
 func (c *compact) statistics(m *chunkMeta) bool {
 	c.structure(func(id int16, kind byte) bool {
 		switch id {
+		case 3:
+			return c.integer(kind, &m.nulls)
 		case 5:
 			return c.binary(kind, &m.high)
 		case 6:

@@ -96,6 +96,7 @@ func (p *groupPlan) check(r *parquetReader) error {
 // openGroup starts on the next row group, and on fetching the one behind it.
 func (r *parquetReader) openGroup() {
 	rows := r.groups[r.group].rows
+	r.number = r.groups[r.group].number
 	r.counts.Lines += rows
 	plan, err := r.planGroup(r.group)
 	var data loaded

@@ -20,6 +20,7 @@ type Object struct {
 	Name string // as given by the user, for format detection (.parquet, .gz, .zst; else by its first octets) and errors
 	Size int64
 	io.ReaderAt
+	Text bool // it holds lines, whatever its name says: it was unpacked
 }
 
 // Slice is a part of an object: the Parquet row groups, or the lines, whose first byte lies in [From, To). In a
@@ -59,6 +60,9 @@ type Reader interface {
 	Next() (*Row, error)
 	// Counts is complete once Next has returned io.EOF.
 	Counts() Counts
+	// At tells where reading stands: the row group of the file, from 1 (0 where there are none), and the row of the
+	// slice. Like everything else it is not for another goroutine.
+	At() (group, row int64)
 	Close() error
 }
 

@@ -3,62 +3,80 @@ package record
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
-	"io"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
-// longestBound is the size of the longest smallest or largest value of a column chunk that goes into a footer. Values are
+// magic begins and ends every file.
+const magic = "PAR1"
+
+// longestBound is the size of the longest smallest or largest value that goes into a footer or an index. Values are
 // chosen by strangers, and a footer of megabytes is what every reader of the file would have to fetch.
 const longestBound = 256
 
-// tailWriter passes octets on until it is told to keep them.
-type tailWriter struct {
-	to   io.Writer
-	kept *bytes.Buffer // nil: pass on
-}
-
-func (t *tailWriter) Write(p []byte) (int, error) {
-	if t.kept != nil {
-		return t.kept.Write(p)
-	}
-	return t.to.Write(p)
-}
-
-// closeFile completes the file with a footer in which long bounds are left out. All row groups have been flushed.
-func closeFile(file *parquet.Writer, tail *tailWriter) error {
-	tail.kept = &bytes.Buffer{}
+// emptyFooter returns the footer of a file with a schema and without rows.
+func emptyFooter(root parquet.Node, metadata map[string]string) (*format.FileMetaData, error) {
+	file := parquet.NewWriter(&bytes.Buffer{}, &parquet.WriterConfig{
+		CreatedBy: createdBy, Schema: parquet.NewSchema("record", root), KeyValueMetadata: metadata,
+	})
 	if err := file.Close(); err != nil {
+		return nil, err
+	}
+	return file.File().Metadata(), nil
+}
+
+// chunkIndex says what the pages of a column chunk hold.
+type chunkIndex struct {
+	column  *format.ColumnChunk
+	pages   format.OffsetIndex
+	values  format.ColumnIndex
+	unknown bool // bounds of a page are not told
+}
+
+func (x *chunkIndex) add(at format.PageLocation, b bounds, nulls int64) {
+	x.pages.PageLocations = append(x.pages.PageLocations, at)
+	v := &x.values
+	v.NullPages = append(v.NullPages, b.min == nil)
+	v.MinValues, v.MaxValues = append(v.MinValues, b.min), append(v.MaxValues, b.max)
+	v.NullCounts = append(v.NullCounts, nulls)
+	x.unknown = x.unknown || len(b.min) > longestBound || len(b.max) > longestBound
+}
+
+// writeFooter writes the indexes of all pages, and the footer.
+func (w *Writer) writeFooter() error {
+	if err := w.start(); err != nil {
 		return err
 	}
-	metadata := file.File().Metadata()
-	dropLongBounds(metadata)
-	footer, err := thrift.Marshal(new(thrift.CompactProtocol), metadata)
+	for _, x := range w.indexes {
+		if x.unknown || x.column.MetaData.Type == format.Double {
+			continue
+		}
+		size, err := w.writeThrift(&x.values)
+		if err != nil {
+			return err
+		}
+		x.column.ColumnIndexOffset, x.column.ColumnIndexLength = w.offset-size, int32(size)
+	}
+	for _, x := range w.indexes {
+		size, err := w.writeThrift(&x.pages)
+		if err != nil {
+			return err
+		}
+		x.column.OffsetIndexOffset, x.column.OffsetIndexLength = w.offset-size, int32(size)
+	}
+	size, err := w.writeThrift(w.footer)
 	if err != nil {
 		return err
 	}
-	rest := tail.kept.Bytes()
-	end := len(rest) - 8
-	if end < 0 || int(binary.LittleEndian.Uint32(rest[end:])) > end {
-		return errors.New("file has no footer")
-	}
-	out := append(rest[:end-int(binary.LittleEndian.Uint32(rest[end:]))], footer...)
-	out = binary.LittleEndian.AppendUint32(out, uint32(len(footer)))
-	_, err = tail.to.Write(append(out, "PAR1"...))
-	return err
+	return w.write(append(binary.LittleEndian.AppendUint32(nil, uint32(size)), magic...))
 }
 
-func dropLongBounds(metadata *format.FileMetaData) {
-	for i := range metadata.RowGroups {
-		columns := metadata.RowGroups[i].Columns
-		for j := range columns {
-			bounds := &columns[j].MetaData.Statistics
-			if len(bounds.MinValue) > longestBound || len(bounds.MaxValue) > longestBound {
-				bounds.MinValue, bounds.MaxValue = nil, nil
-			}
-		}
+func (w *Writer) writeThrift(v any) (size int64, err error) {
+	body, err := thrift.Marshal(new(thrift.CompactProtocol), v)
+	if err != nil {
+		return 0, err
 	}
+	return int64(len(body)), w.write(body)
 }

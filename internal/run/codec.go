@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"slices"
 
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
 )
 
@@ -18,14 +19,21 @@ var ErrCorrupt = errors.New("corrupted data")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Codec packs octets into the blocks of a run, and unpacks them. It keeps the tables of the compressor, so one is best
-// used for many blocks. It is not safe for concurrent packing.
+// Codec packs octets into blocks, and unpacks them. It keeps the tables of the compressor, so one is best used for many
+// blocks. It is not safe for concurrent packing.
 type Codec struct {
 	enc *zstd.Encoder // made when first needed
-	dec *zstd.Decoder
+	dec *zstd.Decoder // nil: blocks are compressed by S2
 }
 
-// NewCodec returns a Codec.
+// NewFastCodec returns a Codec that compresses by S2: the one of runs, most of whose octets are hashes, on which zstd wastes
+// its time.
+func NewFastCodec() *Codec { return &Codec{} }
+
+// largeBlock is a size of which few copies fit into a process's memory.
+const largeBlock = 16 << 20
+
+// NewCodec returns a Codec that compresses by zstd at its fastest.
 func NewCodec() *Codec {
 	dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 		zstd.WithDecodeAllCapLimit(true), zstd.WithDecoderMaxWindow(1<<29))
@@ -51,7 +59,7 @@ func (c *Codec) encoder() *zstd.Encoder {
 func (c *Codec) Pack(dst, raw []byte) []byte {
 	at := len(dst)
 	dst = append(dst, make([]byte, headerSize)...)
-	dst = c.encoder().EncodeAll(raw, dst)
+	dst = c.compress(dst, raw)
 	if len(dst)-at-headerSize >= len(raw) {
 		dst = append(dst[:at+headerSize], raw...)
 	}
@@ -60,6 +68,29 @@ func (c *Codec) Pack(dst, raw []byte) []byte {
 	binary.LittleEndian.PutUint32(block[4:], uint32(len(raw)))
 	binary.LittleEndian.PutUint32(block[8:], checksum(block))
 	return dst
+}
+
+func (c *Codec) compress(dst, raw []byte) []byte {
+	if c.dec != nil {
+		if len(raw) > largeBlock { // else dst is copied while it grows, and both are held
+			dst = slices.Grow(dst, c.encoder().MaxEncodedSize(len(raw)))
+		}
+		return c.encoder().EncodeAll(raw, dst)
+	}
+	at := len(dst)
+	dst = slices.Grow(dst, s2.MaxEncodedLen(len(raw)))
+	return dst[:at+len(s2.Encode(dst[at:cap(dst)], raw))]
+}
+
+// decompress writes what payload holds into dst, whose capacity bounds it.
+func (c *Codec) decompress(dst, payload []byte) ([]byte, error) {
+	if c.dec != nil {
+		return c.dec.DecodeAll(payload, dst)
+	}
+	if n, err := s2.DecodedLen(payload); err != nil || n > cap(dst) {
+		return nil, errors.Join(err, ErrCorrupt)
+	}
+	return s2.Decode(dst[:cap(dst)], payload)
 }
 
 // Unpack appends the raw octets of a whole block to dst. A block of more than limit raw octets is an error.
@@ -80,14 +111,14 @@ func (c *Codec) Unpack(dst, block []byte, limit int) ([]byte, error) {
 	}
 	at := len(dst)
 	dst = slices.Grow(dst, raw)
-	out, err := c.dec.DecodeAll(payload, dst[:at:at+raw])
+	out, err := c.decompress(dst[at:at:at+raw], payload)
 	if err != nil {
 		return dst, fmt.Errorf("decompress block: %w: %w", err, ErrCorrupt)
 	}
-	if len(out)-at != raw {
-		return dst, fmt.Errorf("block of %d raw octets has %d: %w", raw, len(out)-at, ErrCorrupt)
+	if len(out) != raw {
+		return dst, fmt.Errorf("block of %d raw octets has %d: %w", raw, len(out), ErrCorrupt)
 	}
-	return out, nil
+	return dst[:at+raw], nil
 }
 
 // sizes reads a block's header.

@@ -17,7 +17,7 @@ const (
 // Where there are more inputs than the budget lets be open at a time (64 at most, 2 at least), groups of them are first
 // merged into a file in the folder scratch. Inputs that are not sorted give no sorted output.
 func Merge(inputs []func() (io.ReadCloser, error), budget int, scratch string) (Iterator, error) {
-	return merge(inputs, mergeConfig{budget, blockSize, scratch, NewCodec()})
+	return merge(inputs, mergeConfig{budget, blockSize, scratch, NewFastCodec()})
 }
 
 // mergeConfig is what a merge works with.

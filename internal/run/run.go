@@ -10,7 +10,7 @@
 //
 //	run     block*
 //	block   u32 stored length, u32 raw length, u32 CRC-32C of the first 8 octets and the payload; payload
-//	payload the raw octets, or (stored < raw) zstd of them
+//	payload the raw octets, or (stored < raw) S2 of them
 //	raw     (varint length, octets)*
 //
 // Every block stands on its own, so a run can be read from any offset that [Writer.Cut] returned.
@@ -54,7 +54,7 @@ type Writer struct {
 }
 
 // NewWriter returns a Writer to w, which gets one Write per block.
-func NewWriter(w io.Writer) *Writer { return newWriter(w, NewCodec(), blockSize) }
+func NewWriter(w io.Writer) *Writer { return newWriter(w, NewFastCodec(), blockSize) }
 
 func newWriter(w io.Writer, codec *Codec, block int) *Writer {
 	return &Writer{w: w, codec: codec, block: block}
@@ -108,7 +108,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of the blocks in r. It reads r in steps of one block.
-func NewReader(r io.Reader) *Reader { return newReader(r, NewCodec()) }
+func NewReader(r io.Reader) *Reader { return newReader(r, NewFastCodec()) }
 
 func newReader(r io.Reader, codec *Codec) *Reader { return &Reader{r: r, codec: codec} }
 
@@ -121,13 +121,22 @@ func (r *Reader) Next() ([]byte, error) {
 	}
 	n, k := binary.Uvarint(r.rest)
 	if k <= 0 || n > uint64(len(r.rest)-k) {
-		r.rest, r.err = nil, fmt.Errorf("read run: record length: %w", ErrCorrupt)
+		r.rest, r.err = nil, r.fault("record length: %w", ErrCorrupt)
 		return nil, r.err
 	}
 	end := k + int(n)
 	rec := r.rest[k:end:end]
 	r.rest = r.rest[end:]
 	return rec, nil
+}
+
+// fault describes a failure, with the name of what is read if that has one, as files have.
+func (r *Reader) fault(format string, args ...any) error {
+	name := ""
+	if named, ok := r.r.(interface{ Name() string }); ok {
+		name = " " + named.Name()
+	}
+	return fmt.Errorf("read run%s: %w", name, fmt.Errorf(format, args...))
 }
 
 // fill loads the next block.
@@ -143,18 +152,18 @@ func (r *Reader) load() error {
 		if err == io.EOF {
 			return io.EOF
 		}
-		return fmt.Errorf("read run: block header: %w", err)
+		return r.fault("block header: %w", err)
 	}
 	stored, _, err := sizes(r.header[:], maxBlock)
 	if err != nil {
-		return fmt.Errorf("read run: %w", err)
+		return r.fault("%w", err)
 	}
 	r.frame = append(r.frame[:0], r.header[:]...)
 	if r.frame, err = readFull(r.r, r.frame, stored); err != nil {
-		return fmt.Errorf("read run: block: %w", err)
+		return r.fault("block: %w", err)
 	}
 	if r.raw, err = r.codec.Unpack(r.raw[:0], r.frame, maxBlock); err != nil {
-		return fmt.Errorf("read run: %w", err)
+		return r.fault("%w", err)
 	}
 	r.rest = r.raw
 	return nil

@@ -68,7 +68,7 @@ func (s *Sorter) spill() error {
 		if err != nil {
 			return err
 		}
-		s.file, s.codec = f, NewCodec()
+		s.file, s.codec = f, NewFastCodec()
 	}
 	s.arena.sort(s.index)
 	open, err := s.file.write(s.codec, blockFor(s.budget), s.dump)

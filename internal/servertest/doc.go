@@ -7,6 +7,7 @@
 //
 //	endpoint, accessKey, secretKey := servertest.MinIO(t)   // one per test binary
 //	url, env := servertest.Bucket(t)                        // a fresh bucket of it, and the environment to reach it
+//	url, env, proxy := servertest.FaultyBucket(t)           // one behind a proxy that lets go wrong what it is told to
 //	natsURL := servertest.NATS(t)                           // one per test binary
 //	server := servertest.StartNATS(t)                       // one's own, to Stop, Kill, Pause and Start again
 package servertest

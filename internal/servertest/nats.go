@@ -35,7 +35,31 @@ func StartNATS(t testing.TB) *Server {
 	return s
 }
 
+// StartNATSWith starts a nats-server for this test alone, with a configuration file and an environment for it. Address
+// and folder are chosen here all the same.
+func StartNATSWith(t testing.TB, config string, env ...string) *Server {
+	t.Helper()
+	s, err := newNATS()
+	if err != nil {
+		t.Fatalf("nats-server is needed: %v", err)
+	}
+	s.args, s.env = append(s.args, "--config", config), append(s.env, env...)
+	if err := s.Start(); err != nil {
+		t.Fatalf("nats-server is needed: %v", err)
+	}
+	t.Cleanup(s.Kill)
+	return s
+}
+
 func runNATS() (*Server, error) {
+	s, err := newNATS()
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Start()
+}
+
+func newNATS() (*Server, error) {
 	dir, err := scratch("nats")
 	if err != nil {
 		return nil, err
@@ -48,11 +72,10 @@ func runNATS() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("split %s: %w", addr, err)
 	}
-	s := &Server{
+	return &Server{
 		Addr: addr, Dir: dir, program: natsProgram(), env: baseEnv(), ready: natsReady,
 		args: []string{"--jetstream", "--addr", host, "--port", port, "--store_dir", dir},
-	}
-	return s, s.Start()
+	}, nil
 }
 
 // natsReady reads the greeting, which the server sends once it accepts clients.

@@ -89,11 +89,11 @@ func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 // Kill ends the server as a power cut would (SIGKILL) and waits for it.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
-// Pause freezes the server: its connections stay open and answer nothing.
-func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP) }
+// Pause freezes the server: its connections stay open and answer nothing. It returns when all threads stand.
+func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP, awaitStop) }
 
 // Resume ends a Pause.
-func (s *Server) Resume() error { return s.signal(syscall.SIGCONT) }
+func (s *Server) Resume() error { return s.signal(syscall.SIGCONT, nil) }
 
 func (s *Server) end(sig syscall.Signal) {
 	s.mu.Lock()
@@ -104,13 +104,18 @@ func (s *Server) end(sig syscall.Signal) {
 	}
 }
 
-func (s *Server) signal(sig syscall.Signal) error {
+// signal sends a signal and, unless await is nil, waits for its effect on the process.
+func (s *Server) signal(sig syscall.Signal, await func(pid int) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.process == nil {
 		return fmt.Errorf("signal %s: not running", s.program.Name)
 	}
-	return s.process.cmd.Process.Signal(sig)
+	process := s.process.cmd.Process
+	if err := process.Signal(sig); err != nil || await == nil {
+		return err
+	}
+	return await(process.Pid)
 }
 
 // end signals the process and waits for it; one that ignores the signal for ten seconds, or is paused, is killed.

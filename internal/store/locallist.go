@@ -92,7 +92,9 @@ func (w *walker) entry(key string, e entry) error {
 	case !fi.Mode().IsRegular():
 		return nil
 	}
-	return w.each(localInfo(key, fi))
+	info := localInfo(key, fi)
+	info.Modified = fi.ModTime()
+	return w.each(info)
 }
 
 // readDir reads a folder, sorted by entry.name.

@@ -64,10 +64,14 @@ func cutQuery(s string) (rest, query string) {
 	if i < 0 {
 		return s, ""
 	}
+	query = s[i+1:]
 	for _, name := range []string{"endpoint=", "region=", "profile="} {
-		if strings.HasPrefix(s[i+1:], name) {
-			return s[:i], s[i+1:]
+		if strings.HasPrefix(query, name) {
+			return s[:i], query
 		}
+	}
+	if strings.Contains(query, "=http://") || strings.Contains(query, "=https://") {
+		return s[:i], query // an endpoint, misspelt
 	}
 	return s, ""
 }

@@ -18,6 +18,7 @@ type Policy struct {
 	Budget      time.Duration // from the first failure on; default two minutes, negative: no retries
 	Base        time.Duration // the first pause is at most this, the next twice as much, …; default 100 ms
 	Max         time.Duration // the longest pause; default 10 s
+	Timeout     time.Duration // of one request, to which a second is added for each 64 KiB that it moves; default 30 s
 	Concurrency int           // most requests at once; lowered while the store is busy; default 64
 	Logger      *slog.Logger  // hears about each retry at level Warn; nil: nobody
 	OnRetry     func(op string, err error)
@@ -32,6 +33,9 @@ func (p Policy) withDefaults() Policy {
 	}
 	if p.Max <= 0 {
 		p.Max = 10 * time.Second
+	}
+	if p.Timeout <= 0 {
+		p.Timeout = 30 * time.Second
 	}
 	if p.Concurrency <= 0 {
 		p.Concurrency = 64
@@ -60,14 +64,17 @@ func newRetrier(p Policy) *retrier {
 
 // do calls f until it succeeds, fails for good, or the budget is spent. Calls count against the gate.
 func (r *retrier) do(ctx context.Context, op string, f func(context.Context) error) error {
-	return r.loop(ctx, op, func() (bool, error) {
-		if err := r.gate.enter(ctx); err != nil {
-			return false, err
-		}
-		err := f(ctx)
-		r.gate.leave(errors.Is(err, ErrBusy))
-		return false, err
-	})
+	return r.loop(ctx, op, func() (bool, error) { return false, r.once(ctx, f) })
+}
+
+// once calls f when the gate has a place for it.
+func (r *retrier) once(ctx context.Context, f func(context.Context) error) error {
+	if err := r.gate.enter(ctx); err != nil {
+		return err
+	}
+	err := f(ctx)
+	r.gate.leave(errors.Is(err, ErrBusy))
+	return err
 }
 
 // loop calls f, which tells whether it made progress, until it succeeds, fails for good, or has failed without
@@ -91,8 +98,8 @@ func (r *retrier) loop(ctx context.Context, op string, f func() (progress bool, 
 			return fmt.Errorf("gave up after %d tries: %w", n+1, err)
 		}
 		r.note(ctx, op, n, pause, err)
-		if err := sleep(ctx, pause); err != nil {
-			return err
+		if cause := sleep(ctx, pause); cause != nil {
+			return fmt.Errorf("%w; the last of %d tries: %w", cause, n+1, err)
 		}
 	}
 }

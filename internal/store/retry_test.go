@@ -104,7 +104,7 @@ func TestRetryEndsWithContext(t *testing.T) {
 		time.AfterFunc(5*time.Second, func() { cancel(cause) })
 		start := time.Now()
 		err := WithRetry(f, Policy{}).Create(ctx, "k", nil)
-		if time.Since(start) != 5*time.Second || !errors.Is(err, cause) {
+		if time.Since(start) != 5*time.Second || !errors.Is(err, cause) || !errors.Is(err, errPassing) {
 			t.Errorf("got %v after %v", err, time.Since(start))
 		}
 	})

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,8 +17,7 @@ import (
 )
 
 const (
-	requestTimeout    = 30 * time.Second // for a request's answer to begin and a small body to pass
-	slowestRate       = 64 << 10         // octets per second that a body must at least pass with
+	slowestRate       = 64 << 10 // octets per second that a body must at least pass with
 	credentialTimeout = 20 * time.Second
 	defaultRegion     = "us-east-1" // what services other than AWS expect
 )
@@ -32,7 +32,7 @@ type s3Bucket struct {
 }
 
 func newS3(ctx context.Context, loc Location, cfg Config, r *retrier) (*s3Bucket, error) {
-	awsCfg, err := loadAWS(ctx, loc, cfg, r.policy.Concurrency)
+	awsCfg, err := loadAWS(ctx, loc, cfg, r.policy)
 	if err != nil {
 		return nil, err
 	}
@@ -52,10 +52,10 @@ func newS3(ctx context.Context, loc Location, cfg Config, r *retrier) (*s3Bucket
 
 // loadAWS reads the environment, the shared files and the instance's role as every AWS tool does. The SDK does not
 // retry: this package's retrier does, so that tries are not multiplied.
-func loadAWS(ctx context.Context, loc Location, cfg Config, connections int) (aws.Config, error) {
+func loadAWS(ctx context.Context, loc Location, cfg Config, policy Policy) (aws.Config, error) {
 	transport := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*connections, connections
-		t.ResponseHeaderTimeout = 2 * requestTimeout
+		t.MaxIdleConns, t.MaxIdleConnsPerHost = 2*policy.Concurrency, policy.Concurrency
+		t.ResponseHeaderTimeout = 2 * policy.Timeout
 	})
 	options := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(transport),
@@ -97,27 +97,43 @@ func checkCredentials(ctx context.Context, cfg aws.Config) error {
 func (b *s3Bucket) URL() string { return b.loc.String() }
 
 // timed bounds one request that moves n octets, so that a silent peer cannot hold a call for ever.
-func timed(ctx context.Context, n int64) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(ctx, requestTimeout+time.Duration(n/slowestRate)*time.Second)
+func (b *s3Bucket) timed(ctx context.Context, n int64) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, b.allowance(n), errSlow)
+}
+
+// allowance is how long a request may take that moves n octets.
+func (b *s3Bucket) allowance(n int64) time.Duration {
+	return b.retry.policy.Timeout + time.Duration(n/slowestRate)*time.Second
+}
+
+// timedAnswer bounds a request until its answer begins and tells how much is to come; goOn then allows the time for that.
+func (b *s3Bucket) timedAnswer(ctx context.Context) (_ context.Context, goOn func(n int64), cancel func()) {
+	ctx, stop := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(b.allowance(0), func() { stop(errSlow) })
+	goOn = func(n int64) { timer.Reset(b.allowance(n)) }
+	return ctx, goOn, func() {
+		timer.Stop()
+		stop(nil)
+	}
 }
 
 // Exists asks for one key.
 func (b *s3Bucket) Exists(ctx context.Context) error {
-	ctx, cancel := timed(ctx, 0)
+	ctx, cancel := b.timed(ctx, 0)
 	defer cancel()
 	_, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 		Bucket: &b.loc.Bucket, Prefix: &b.prefix, MaxKeys: aws.Int32(1),
 	})
-	return b.fail("list", "", err)
+	return b.fail(ctx, "list", "", err)
 }
 
 // Stat implements Bucket.
 func (b *s3Bucket) Stat(ctx context.Context, key string) (Info, error) {
-	ctx, cancel := timed(ctx, 0)
+	ctx, cancel := b.timed(ctx, 0)
 	defer cancel()
 	out, err := b.client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &b.loc.Bucket, Key: b.key(key)})
 	if err != nil {
-		return Info{}, b.fail("stat", key, err)
+		return Info{}, b.fail(ctx, "stat", key, err)
 	}
 	return Info{Key: key, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag)}, nil
 }
@@ -127,7 +143,7 @@ func (b *s3Bucket) ReadAt(ctx context.Context, key, etag string, p []byte, off i
 	if len(p) == 0 {
 		return nil
 	}
-	ctx, cancel := timed(ctx, int64(len(p)))
+	ctx, goOn, cancel := b.timedAnswer(ctx)
 	defer cancel()
 	in := &s3.GetObjectInput{
 		Bucket: &b.loc.Bucket, Key: b.key(key),
@@ -138,14 +154,24 @@ func (b *s3Bucket) ReadAt(ctx context.Context, key, etag string, p []byte, off i
 	}
 	out, err := b.client.GetObject(ctx, in)
 	if err != nil {
-		return b.failIf(ErrChanged, "read", key, err)
+		return b.failIf(ctx, ErrChanged, "read", key, err)
 	}
 	defer out.Body.Close()
 	if err := checkRange(out, etag, p, off); err != nil {
-		return b.fail("read", key, err)
+		return b.fail(ctx, "read", key, err)
 	}
-	if _, err := io.ReadFull(out.Body, p); err != nil {
-		return b.fail("read", key, fmt.Errorf("body of %d octets at %d cut short: %w", len(p), off, err))
+	goOn(int64(len(p)))
+	return b.fail(ctx, "read", key, readBody(out.Body, p))
+}
+
+// readBody fills p from a body and goes on to its end: only there is a checksum compared, if the store sent one, and
+// io.ReadFull would drop what is said of it along with the last octets.
+func readBody(body io.Reader, p []byte) error {
+	if _, err := io.ReadFull(body, p); err != nil {
+		return fmt.Errorf("body of %d octets cut short: %w", len(p), err)
+	}
+	if _, err := body.Read(make([]byte, 1)); err != nil && err != io.EOF {
+		return err
 	}
 	return nil
 }
@@ -165,20 +191,24 @@ func checkRange(out *s3.GetObjectOutput, etag string, p []byte, off int64) error
 
 // Get implements Bucket.
 func (b *s3Bucket) Get(ctx context.Context, key string, max int64) ([]byte, error) {
-	ctx, cancel := timed(ctx, max)
+	ctx, goOn, cancel := b.timedAnswer(ctx)
 	defer cancel()
 	out, err := b.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &b.loc.Bucket, Key: b.key(key)})
 	if err != nil {
-		return nil, b.fail("get", key, err)
+		return nil, b.fail(ctx, "get", key, err)
 	}
 	defer out.Body.Close()
 	size := aws.ToInt64(out.ContentLength)
-	if size > max {
-		return nil, b.fail("get", key, tooBig(size, max))
+	switch {
+	case out.ContentLength == nil:
+		return nil, b.fail(ctx, "get", key, final(errors.New("the store does not say how many octets it sends")))
+	case size > max:
+		return nil, b.fail(ctx, "get", key, tooBig(size, max))
 	}
+	goOn(size)
 	body := make([]byte, size)
-	if _, err := io.ReadFull(out.Body, body); err != nil {
-		return nil, b.fail("get", key, fmt.Errorf("body of %d octets cut short: %w", size, err))
+	if err := readBody(out.Body, body); err != nil {
+		return nil, b.fail(ctx, "get", key, err)
 	}
 	return body, nil
 }

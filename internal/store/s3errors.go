@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -18,15 +20,22 @@ var errConflict = errors.New("conflicting write under way")
 // errNoUpload: the multipart upload is gone: completed, aborted or expired.
 var errNoUpload = errors.New("no such upload")
 
-// fail names the action and the object and turns an answer of S3 into what callers decide on. nil stays nil.
-func (b *s3Bucket) fail(action, key string, err error) error {
-	return b.failIf(errPrecondition, action, key, err)
+// errSlow: a request was not through within its time.
+var errSlow = errors.New("no answer in time")
+
+// fail names the action and the object and turns an answer of S3 into what callers decide on. ctx is the request's own,
+// which tells whether its time was over. nil stays nil.
+func (b *s3Bucket) fail(ctx context.Context, action, key string, err error) error {
+	return b.failIf(ctx, errPrecondition, action, key, err)
 }
 
 // failIf is fail for a request with a condition; unmet says what it means that the condition did not hold.
-func (b *s3Bucket) failIf(unmet error, action, key string, err error) error {
+func (b *s3Bucket) failIf(ctx context.Context, unmet error, action, key string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if context.Cause(ctx) == errSlow {
+		err = errSlow
 	}
 	where := b.loc.Bucket + "/" + b.prefix + key
 	if err = classifyAny(err); errors.Is(err, errPrecondition) {
@@ -73,7 +82,11 @@ func (e answerError) Unwrap() error { return e.error }
 func innermost(err error) error {
 	var sent *smithyhttp.RequestSendError
 	if errors.As(err, &sent) {
-		return sent.Err
+		err = sent.Err
+	}
+	var request *url.Error // names method and URL, which the caller does in its own words
+	if errors.As(err, &request) {
+		err = request.Err
 	}
 	return err
 }
@@ -121,7 +134,7 @@ func classifyStatus(status int, err error) error {
 		return final(io.ErrUnexpectedEOF)
 	case status == 429 || status == 503:
 		return fmt.Errorf("%w (%w)", ErrBusy, err)
-	case status >= 300 && status < 500 && !sdkRetries(err):
+	case status >= 300 && status < 500 && status != 408 && !passes(err):
 		return final(err)
 	}
 	return err
@@ -153,20 +166,33 @@ func deniedAdvice(code string, status int) (string, bool) {
 	return "", false
 }
 
-// sdkRetries tells whether the SDK's own rules would repeat a request after such an error.
-func sdkRetries(err error) bool {
+// passes tells whether an answer that blames the request was caused by its way here, or is one that the SDK's own rules
+// would repeat.
+func passes(err error) bool {
 	for _, rule := range retry.DefaultRetryables {
 		if rule.IsErrorRetryable(err).Bool() {
 			return true
 		}
 	}
 	var api smithy.APIError
-	return errors.As(err, &api) && (api.ErrorCode() == "RequestTimeTooSkewed" || api.ErrorCode() == "BadDigest")
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode() {
+	case "RequestTimeTooSkewed",
+		"BadDigest", "IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", // damage on the way
+		"MalformedXML", "InvalidPart", "InvalidPartOrder": // likewise: what is sent is well-formed
+		return true
+	}
+	return false
 }
 
 func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) || errors.Is(err, errNoUpload) }
 
+// cleanupTime is how long cleaning up may take.
+const cleanupTime = 30 * time.Second
+
 // detached is a context for cleaning up after ctx has ended.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
-	return timed(context.WithoutCancel(ctx), 0)
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
 }

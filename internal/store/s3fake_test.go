@@ -1,8 +1,11 @@
 package store_test
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -119,6 +122,45 @@ func TestS3AnswersThatMislead(t *testing.T) {
 		if err := script(t, a).ReadAt(t.Context(), "k", "", p, 0); err == nil || !strings.Contains(err.Error(), "s3://b/k") {
 			t.Errorf("%+v: got %v, want an error at once that names the object", a, err)
 		}
+	}
+}
+
+// TestS3DamageOnTheWay repeats what the store blames on the request, but was done to it by whoever stands between.
+func TestS3DamageOnTheWay(t *testing.T) {
+	for _, a := range []answer{
+		s3Error("PUT /b/k", 400, "IncompleteBody"), s3Error("PUT /b/k", 400, "BadDigest"), s3Error("PUT /b/k", 400, "RequestTimeout"),
+		s3Error("PUT /b/k", 400, "XAmzContentSHA256Mismatch"), s3Error("PUT /b/k", 400, "XAmzContentChecksumMismatch"),
+		s3Error("PUT /b/k", 400, "MalformedXML"), s3Error("PUT /b/k", 400, "InvalidPart"),
+		{to: "PUT /b/k", status: 408}, {to: "PUT /b/k", status: 502}, {to: "PUT /b/k", status: 504},
+	} {
+		if err := script(t, a, answer{to: "PUT /b/k", status: 200}).Create(t.Context(), "k", []byte("x")); err != nil {
+			t.Errorf("%+v: %v", a, err)
+		}
+	}
+}
+
+// TestS3RangeWithChecksum: S3 sends one with some ranges, MinIO with none.
+func TestS3RangeWithChecksum(t *testing.T) {
+	const body = "0123456789"
+	sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(body)))
+	var answers []answer
+	for _, sent := range []string{"0123456788", body} {
+		a := ranged(5, 14, `"e"`, sent)
+		a.header["x-amz-checksum-crc32"] = base64.StdEncoding.EncodeToString(sum)
+		answers = append(answers, a)
+	}
+	p := make([]byte, len(body))
+	check(t, script(t, answers...).ReadAt(t.Context(), "k", `"e"`, p, 5))
+	if string(p) != body {
+		t.Errorf("got %q, want %q", p, body)
+	}
+}
+
+func TestS3LengthUnknown(t *testing.T) {
+	chunked := answer{to: "GET /b/k", status: 200, body: "0123456789", header: map[string]string{"Transfer-Encoding": "chunked"}}
+	got, err := script(t, chunked).Get(t.Context(), "k", 100)
+	if err == nil || !strings.Contains(err.Error(), "how many") {
+		t.Errorf("got %q, %v, want an error", got, err)
 	}
 }
 

@@ -33,14 +33,14 @@ func (w *s3Writer) finish() (info Info, err error) {
 // complete makes the object visible if its key is free. A conflict (409) is repeated like any passing failure: when it
 // is over, the answer is success or ErrExists. Should S3 have dropped the upload meanwhile, the answer is errNoUpload.
 func (w *s3Writer) complete(ctx context.Context) (Info, error) {
-	ctx, cancel := timed(ctx, 16<<20) // the service may have to put the parts together
+	ctx, cancel := w.b.timed(ctx, 16<<20) // the service may have to put the parts together
 	defer cancel()
 	out, err := w.b.client.CompleteMultipartUpload(ctx, &s3.CompleteMultipartUploadInput{
 		Bucket: &w.b.loc.Bucket, Key: w.b.key(w.key), UploadId: &w.upload, IfNoneMatch: aws.String("*"),
 		MultipartUpload: &types.CompletedMultipartUpload{Parts: w.parts},
 	})
 	if err != nil {
-		return Info{}, w.b.failIf(ErrExists, "complete upload of", w.key, err)
+		return Info{}, w.b.failIf(ctx, ErrExists, "complete upload of", w.key, err)
 	}
 	return Info{Key: w.key, Size: w.size, ETag: aws.ToString(out.ETag)}, nil
 }
@@ -74,11 +74,21 @@ func (w *s3Writer) Abort() error {
 	}
 	ctx, cancel := detached(w.ctx)
 	defer cancel()
-	_, err := w.b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-		Bucket: &w.b.loc.Bucket, Key: w.b.key(w.key), UploadId: &w.upload,
+	return w.b.abortUpload(ctx, w.key, w.upload)
+}
+
+// abortUpload drops an unfinished upload, if it is still there.
+func (b *s3Bucket) abortUpload(ctx context.Context, key, upload string) error {
+	err := b.retry.do(ctx, "abort upload", func(ctx context.Context) error {
+		ctx, cancel := b.timed(ctx, 0)
+		defer cancel()
+		_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
+			Bucket: &b.loc.Bucket, Key: b.key(key), UploadId: &upload,
+		})
+		return b.fail(ctx, "abort upload of", key, err)
 	})
-	if err := w.b.fail("abort upload of", w.key, err); err != nil && !isNotFound(err) {
-		return err
+	if isNotFound(err) {
+		return nil
 	}
-	return nil
+	return err
 }

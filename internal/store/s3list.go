@@ -28,17 +28,17 @@ func (b *s3Bucket) listAfter(ctx context.Context, prefix, after string, each fun
 	}
 	last := after
 	for {
-		out, err := b.page(ctx, in)
+		out, err := b.page(ctx, prefix, in)
 		if err != nil {
-			return b.fail("list", prefix, err)
+			return err
 		}
 		for _, object := range out.Contents {
 			info, err := b.info(object, out.EncodingType)
 			if err != nil {
-				return b.fail("list", prefix, err)
+				return b.fail(ctx, "list", prefix, err)
 			}
 			if info.Key <= last {
-				return b.fail("list", prefix, final(fmt.Errorf("the store lists %q after %q, out of order", info.Key, last)))
+				return b.fail(ctx, "list", prefix, final(fmt.Errorf("the store lists %q after %q, out of order", info.Key, last)))
 			}
 			last = info.Key
 			if strings.HasSuffix(info.Key, "/") {
@@ -52,16 +52,21 @@ func (b *s3Bucket) listAfter(ctx context.Context, prefix, after string, each fun
 			return nil
 		}
 		if aws.ToString(out.NextContinuationToken) == "" {
-			return b.fail("list", prefix, final(fmt.Errorf("the store cut the listing without a continuation")))
+			return b.fail(ctx, "list", prefix, final(fmt.Errorf("the store cut the listing without a continuation")))
 		}
 		in.ContinuationToken = out.NextContinuationToken
 	}
 }
 
-func (b *s3Bucket) page(ctx context.Context, in *s3.ListObjectsV2Input) (*s3.ListObjectsV2Output, error) {
-	ctx, cancel := timed(ctx, 1<<20)
-	defer cancel()
-	return b.client.ListObjectsV2(ctx, in)
+// page asks for one page. Each counts against the gate by itself, as a listing may wait for its caller between two.
+func (b *s3Bucket) page(ctx context.Context, prefix string, in *s3.ListObjectsV2Input) (out *s3.ListObjectsV2Output, err error) {
+	err = b.retry.once(ctx, func(ctx context.Context) error {
+		ctx, cancel := b.timed(ctx, 1<<20)
+		defer cancel()
+		out, err = b.client.ListObjectsV2(ctx, in)
+		return b.fail(ctx, "list", prefix, err)
+	})
+	return out, err
 }
 
 func (b *s3Bucket) info(o types.Object, encoding types.EncodingType) (Info, error) {
@@ -77,7 +82,7 @@ func (b *s3Bucket) info(o types.Object, encoding types.EncodingType) (Info, erro
 	if !ok {
 		return Info{}, final(fmt.Errorf("the store listed %q, which is not below %q", key, b.prefix))
 	}
-	return Info{Key: rest, Size: aws.ToInt64(o.Size), ETag: aws.ToString(o.ETag)}, nil
+	return Info{Key: rest, Size: aws.ToInt64(o.Size), ETag: aws.ToString(o.ETag), Modified: aws.ToTime(o.LastModified)}, nil
 }
 
 // removeBatch is how many keys S3 takes in one request.
@@ -96,11 +101,11 @@ func (b *s3Bucket) Remove(ctx context.Context, keys ...string) error {
 }
 
 func (b *s3Bucket) removeSome(ctx context.Context, keys []string) error {
-	ctx, cancel := timed(ctx, 1<<20)
+	ctx, cancel := b.timed(ctx, 1<<20)
 	defer cancel()
 	if len(keys) == 1 {
 		_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.loc.Bucket, Key: b.key(keys[0])})
-		if err := b.fail("remove", keys[0], err); !isNotFound(err) {
+		if err := b.fail(ctx, "remove", keys[0], err); !isNotFound(err) {
 			return err
 		}
 		return nil
@@ -113,12 +118,12 @@ func (b *s3Bucket) removeSome(ctx context.Context, keys []string) error {
 		Bucket: &b.loc.Bucket, Delete: &types.Delete{Objects: ids, Quiet: aws.Bool(true)},
 	})
 	if err != nil {
-		return b.fail("remove", keys[0]+" and others", err)
+		return b.fail(ctx, "remove", keys[0]+" and others", err)
 	}
 	for _, e := range out.Errors {
 		if code := aws.ToString(e.Code); code != "NoSuchKey" {
 			err := classify(code, 0, fmt.Errorf("%s: %s", code, aws.ToString(e.Message)))
-			return b.fail("remove", strings.TrimPrefix(aws.ToString(e.Key), b.prefix), err)
+			return b.fail(ctx, "remove", strings.TrimPrefix(aws.ToString(e.Key), b.prefix), err)
 		}
 	}
 	return nil
@@ -130,18 +135,22 @@ func (b *s3Bucket) abortStale(ctx context.Context, prefix string, before time.Ti
 		Bucket: &b.loc.Bucket, Prefix: b.key(prefix),
 	})
 	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
+		var out *s3.ListMultipartUploadsOutput
+		err := b.retry.do(ctx, "list unfinished uploads", func(ctx context.Context) (err error) {
+			ctx, cancel := b.timed(ctx, 1<<20)
+			defer cancel()
+			out, err = pages.NextPage(ctx)
+			return b.fail(ctx, "list unfinished uploads", prefix, err)
+		})
 		if err != nil {
-			return n, b.fail("list unfinished uploads", prefix, err)
+			return n, err
 		}
 		for _, u := range out.Uploads {
 			if !aws.ToTime(u.Initiated).Before(before) {
 				continue
 			}
-			_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
-				Bucket: &b.loc.Bucket, Key: u.Key, UploadId: u.UploadId,
-			})
-			if err := b.fail("abort upload", aws.ToString(u.Key), err); err != nil && !isNotFound(err) {
+			key := strings.TrimPrefix(aws.ToString(u.Key), b.prefix)
+			if err := b.abortUpload(ctx, key, aws.ToString(u.UploadId)); err != nil {
 				return n, err
 			}
 			n++

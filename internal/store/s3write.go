@@ -27,16 +27,16 @@ func (b *s3Bucket) Create(ctx context.Context, key string, body []byte) error {
 // put makes an object in one request. The body is a bytes.Reader, as the SDK cannot sign a stream over plain HTTP.
 func (b *s3Bucket) put(ctx context.Context, key string, body []byte) (Info, error) {
 	if err := checkKey(key); err != nil {
-		return Info{}, b.fail("create", key, err)
+		return Info{}, b.fail(ctx, "create", key, err)
 	}
-	ctx, cancel := timed(ctx, int64(len(body)))
+	ctx, cancel := b.timed(ctx, int64(len(body)))
 	defer cancel()
 	out, err := b.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &b.loc.Bucket, Key: b.key(key), Body: bytes.NewReader(body), IfNoneMatch: aws.String("*"),
 		ContentLength: aws.Int64(int64(len(body))),
 	})
 	if err != nil {
-		return Info{}, b.failIf(ErrExists, "create", key, err)
+		return Info{}, b.failIf(ctx, ErrExists, "create", key, err)
 	}
 	return Info{Key: key, Size: int64(len(body)), ETag: aws.ToString(out.ETag)}, nil
 }
@@ -60,7 +60,7 @@ type s3Writer struct {
 // NewWriter implements Bucket. It sends no request.
 func (b *s3Bucket) NewWriter(ctx context.Context, key string) (Writer, error) {
 	if err := checkKey(key); err != nil {
-		return nil, b.fail("write", key, err)
+		return nil, b.fail(ctx, "write", key, err)
 	}
 	return &s3Writer{b: b, ctx: ctx, key: key}, nil
 }
@@ -126,11 +126,11 @@ func (w *s3Writer) begin() error {
 		in.ChecksumAlgorithm = types.ChecksumAlgorithmCrc32 // else some services refuse parts that carry one
 	}
 	return w.b.retry.do(w.ctx, "begin upload", func(ctx context.Context) error {
-		ctx, cancel := timed(ctx, 0)
+		ctx, cancel := w.b.timed(ctx, 0)
 		defer cancel()
 		out, err := w.b.client.CreateMultipartUpload(ctx, in)
 		if err != nil {
-			return w.b.fail("begin upload", w.key, err)
+			return w.b.fail(ctx, "begin upload", w.key, err)
 		}
 		w.upload = aws.ToString(out.UploadId)
 		return nil
@@ -139,7 +139,7 @@ func (w *s3Writer) begin() error {
 
 func (w *s3Writer) send(part *types.CompletedPart, body []byte) error {
 	return w.b.retry.do(w.ctx, "upload part", func(ctx context.Context) error {
-		ctx, cancel := timed(ctx, int64(len(body)))
+		ctx, cancel := w.b.timed(ctx, int64(len(body)))
 		defer cancel()
 		in := &s3.UploadPartInput{
 			Bucket: &w.b.loc.Bucket, Key: w.b.key(w.key), UploadId: &w.upload, PartNumber: part.PartNumber,
@@ -150,7 +150,7 @@ func (w *s3Writer) send(part *types.CompletedPart, body []byte) error {
 		}
 		out, err := w.b.client.UploadPart(ctx, in)
 		if err != nil {
-			return w.b.fail(fmt.Sprintf("upload part %d of", *part.PartNumber), w.key, err)
+			return w.b.fail(ctx, fmt.Sprintf("upload part %d of", *part.PartNumber), w.key, err)
 		}
 		part.ETag, part.ChecksumCRC32 = out.ETag, out.ChecksumCRC32
 		return nil

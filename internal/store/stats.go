@@ -98,6 +98,14 @@ func (b *statsBucket) Unwrap() Bucket { return b.next }
 // URL implements Bucket.
 func (b *statsBucket) URL() string { return b.next.URL() }
 
+// abortStale counts as a listing.
+func (b *statsBucket) abortStale(ctx context.Context, prefix string, before time.Time) (int, error) {
+	start := time.Now()
+	n, err := AbortStale(ctx, b.next, prefix, before)
+	b.s.list.done(start, 0, err)
+	return n, err
+}
+
 // List implements Bucket.
 func (b *statsBucket) List(ctx context.Context, prefix string, each func(Info) error) error {
 	start := time.Now()

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 )
 
 // Errors that callers decide on. Every other error is the store's trouble and was retried already.
@@ -26,9 +27,10 @@ var (
 
 // Info describes an object.
 type Info struct {
-	Key  string // below the bucket's prefix
-	Size int64
-	ETag string // of a local file: its size and modification time
+	Key      string // below the bucket's prefix
+	Size     int64
+	ETag     string    // of a local file: its size and modification time
+	Modified time.Time // when it was written; only List tells
 }
 
 // Bucket is a place for objects: a bucket below a prefix, or a folder. Keys are slash-separated, relative, without
@@ -40,9 +42,11 @@ type Bucket interface {
 	// Stat tells size and ETag of an object, or ErrNotFound.
 	Stat(ctx context.Context, key string) (Info, error)
 	// ReadAt fills p from offset off of the object with that ETag (empty: any): one request. It returns ErrChanged
-	// when the object has another one, and io.ErrUnexpectedEOF when the object ends before p is full.
+	// when the object has another one, and io.ErrUnexpectedEOF when the object ends before p is full. MinIO sends no
+	// checksum with a range, and S3 seldom one: over plain HTTP, content that must not be damaged carries its own.
 	ReadAt(ctx context.Context, key, etag string, p []byte, off int64) error
-	// Get returns a small object whole. One over max octets is an error.
+	// Get returns a small object whole. One over max octets is an error. What was made by one request comes with a
+	// checksum, so that damage is noticed.
 	Get(ctx context.Context, key string, max int64) ([]byte, error)
 	// Create makes a small object if the key is free, else returns ErrExists. An answer that got lost may make an
 	// own success look like ErrExists: callers compare the content where it matters.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/dice-engine/dice/internal/store"
 )
@@ -59,6 +60,10 @@ func write(t *testing.T, b store.Bucket, key string, body []byte) store.Info {
 func list(t *testing.T, b store.Bucket, prefix string) (infos []store.Info) {
 	t.Helper()
 	check(t, b.List(t.Context(), prefix, func(info store.Info) error {
+		if age := time.Since(info.Modified); age > time.Hour || age < -time.Minute {
+			t.Errorf("List: %s was modified %v ago", info.Key, age)
+		}
+		info.Modified = time.Time{} // so that it compares with what others tell
 		infos = append(infos, info)
 		return nil
 	}))

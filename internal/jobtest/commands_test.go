@@ -1,0 +1,118 @@
+package jobtest
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dice-engine/dice/coordinator"
+	"github.com/dice-engine/dice/internal/queue"
+	"github.com/dice-engine/dice/internal/servertest"
+	"github.com/dice-engine/dice/internal/synth"
+)
+
+// dice runs a command and returns its exit code and all that it said.
+func dice(t testing.TB, args ...string) (code int, said string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), build(t), args...).CombinedOutput()
+	exit, ok := err.(*exec.ExitError) //nolint:errorlint // as CombinedOutput returns it
+	switch {
+	case err == nil:
+		return 0, string(out)
+	case ok:
+		return exit.ExitCode(), string(out)
+	}
+	t.Fatal(err)
+	return 0, ""
+}
+
+// wantSaid runs a command and checks its exit code, and that it says some words.
+func wantSaid(t testing.TB, code int, args []string, words ...string) string {
+	t.Helper()
+	got, said := dice(t, args...)
+	if got != code {
+		t.Errorf("dice %s: exit %d, want %d\n%s", strings.Join(args, " "), got, code, said)
+	}
+	for _, w := range words {
+		if !strings.Contains(said, w) {
+			t.Errorf("dice %s does not say %q:\n%s", strings.Join(args, " "), w, said)
+		}
+	}
+	return said
+}
+
+// TestStatusCancelAndSweep as users give the commands: to a job without workers, to a cancelled and to a finished one.
+func TestStatusCancelAndSweep(t *testing.T) {
+	dir, _ := scan(t, synth.Config{Rows: 2000, Seed: 13, Layout: "jsonl"})
+	out, address := filepath.Join(t.TempDir(), "out"), freeAddress(t)
+	nats := "nats://secret@" + address
+	classify := []string{"classify", "-f", dir + "/zgrab2_*", "-o", out}
+	leader := start(t, build(t), append(classify, "--workers", "0", "--listen", address, "--token", "secret")...)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if _, said := dice(t, "status", "--nats", nats); strings.Contains(said, "1 tasks wait") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no task waits:\n%s", leader.output.String())
+		}
+	}
+	wantSaid(t, 0, []string{"status", "--nats", nats}, "Job 20", "into "+out, "STAGE", "map", "0 are at work, 0 workers are idle", "WORKER")
+	wantSaid(t, 0, []string{"status", "--nats", nats, "--json"}, `"waiting": 1`, `"silent": false`)
+	wantSaid(t, 0, []string{"status", out}, "is not finished", "map")
+	wantSaid(t, 1, []string{"status", "--nats", "nats://wrong@" + address}, "Authorization")
+	wantSaid(t, 2, []string{"status"}, "where the result is")
+	wantSaid(t, 0, []string{"sweep", "--older", "0", out}, "0 work files", "is not finished")
+	wantSaid(t, 0, []string{"sweep", "--nats", nats}, "0 of 1 queues")
+
+	wantSaid(t, 0, []string{"cancel", out}, "is cancelled")
+	if code := leader.wait(t); code != 4 || !strings.Contains(leader.output.String(), "job was cancelled") {
+		t.Errorf("cancelled coordinator: exit %d\n%s", code, leader.output.String())
+	}
+	if left, err := os.ReadDir(out); err != nil || len(left) != 0 {
+		t.Errorf("left by the cancelled job: %v, %v", left, err)
+	}
+	wantSaid(t, 2, []string{"cancel", out}, "no running job")
+	wantSaid(t, 2, []string{"status", out}, "no running job")
+
+	wantSaid(t, 0, append(classify, "--keep-work"))
+	wantSaid(t, 0, []string{"status", out}, "is finished")
+	wantSaid(t, 0, []string{"sweep", out}, "0 work files")
+	wantSaid(t, 0, []string{"sweep", "--older", "0", "--json", out}, `"unfinished": ""`)
+	wantSaid(t, 2, []string{"cancel", out}, "is finished")
+	wantSaid(t, 2, []string{"sweep", "--older", "-1s", out}, "negative")
+	wantSaid(t, 2, []string{"worker"}, "--nats names the queue")
+	wantSaid(t, 2, []string{"worker", "--nats", nats, "--grace", "-1s"}, "negative")
+	wantSaid(t, 2, []string{"worker", "--nats", nats, "--nats-user", "u"}, "needs a password")
+	wantSaid(t, 2, append(classify, "--workers", "0"), "--listen or --nats")
+	wantSaid(t, 2, append(classify, "--lease", "-1s"), "--lease -1s")
+	wantSaid(t, 2, append(classify, "--listen", "0.0.0.0:1", "--listen-cert", "x"), "go together")
+	wantSaid(t, 2, append(classify, "--pool", "a.b"), "pool")
+}
+
+// TestQueuesAreSwept: of jobs that ended while their queue was out of reach, and of no others.
+func TestQueuesAreSwept(t *testing.T) {
+	dir, _ := scan(t, synth.Config{Rows: 500, Seed: 14, Layout: "jsonl"})
+	server := servertest.StartNATS(t)
+	nats := "nats://" + server.Addr
+	out := filepath.Join(t.TempDir(), "out")
+	wantSaid(t, 0, []string{"classify", "-f", dir + "/zgrab2_*", "-o", out, "--nats", nats})
+	bucket, err := Open(t.Context(), out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended, _, _, err := coordinator.Look(t.Context(), bucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := dialQueue(t, server.Addr)
+	for job, place := range map[string]string{ended: out, "20260101t000000-00000000": out, "elsewhere": filepath.Join(out, "not-mounted"), "unknown": ""} {
+		if _, err := queue.Open(t.Context(), conn, job, queue.Config{Output: place}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantSaid(t, 0, []string{"sweep", "--nats", nats}, "2 of 4 queues were removed")
+	wantSaid(t, 0, []string{"sweep", "--nats", nats, "--json"}, `"queues": []`)
+}

@@ -1,0 +1,247 @@
+package record
+
+import (
+	"bytes"
+	"math"
+	"unicode/utf8"
+
+	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/dice-engine/dice/internal/tape"
+)
+
+// columnWriter gathers one column's values of the row group in hand.
+type columnWriter struct {
+	path          []string
+	physical      format.Type
+	encoding      format.Encoding // of numbers; texts have a dictionary, or are plain
+	maxDefinition int
+	maxRepetition int
+
+	definitions []byte
+	repetitions []byte
+	numbers     []int64
+	codes       []int32 // places of texts among the words
+	words       wordList
+	marks       []rowStart // where rows begin that may begin a page
+	plainFrom   int        // the mark from which texts are not told by their places; -1: none
+}
+
+// rowStart is where a row begins.
+type rowStart struct{ entry, value int }
+
+// markRows is how many rows lie between two marks at most: pages are cut there.
+const markRows = 1024
+
+// entrySize is what a value is taken to hold besides its text.
+const entrySize = 10
+
+func (c *columnWriter) isText() bool { return c.physical == format.ByteArray }
+
+// values is how many values are present.
+func (c *columnWriter) values() int {
+	if c.isText() {
+		return len(c.codes)
+	}
+	return len(c.numbers)
+}
+
+// mark notes where the next row begins. From there on, texts that turned out not to repeat are plain.
+func (c *columnWriter) mark() {
+	if c.isText() && !c.words.plain && c.words.excessive(c.values()) {
+		c.words.plain, c.plainFrom = true, len(c.marks)
+		c.words.repeated = c.words.size()
+		clear(c.words.numbers)
+	}
+	c.marks = append(c.marks, rowStart{len(c.definitions), c.values()})
+}
+
+// append appends entries and returns how many octets more are held.
+func (c *columnWriter) append(e *entries) (size int64) {
+	c.definitions = append(c.definitions, e.definitions...)
+	c.repetitions = append(c.repetitions, e.repetitions...)
+	c.numbers = append(c.numbers, e.numbers...)
+	for _, text := range e.texts {
+		size += c.text(text)
+	}
+	return size + entrySize*int64(len(e.definitions))
+}
+
+// text appends a text and returns how many octets more are held, or will be in a page.
+func (c *columnWriter) text(text []byte) (size int64) {
+	before := len(c.words.data)
+	c.codes = append(c.codes, c.words.number(text))
+	if c.words.plain {
+		return c.words.length(c.codes[len(c.codes)-1:])
+	}
+	return int64(len(c.words.data) - before)
+}
+
+// reset forgets the row group.
+func (c *columnWriter) reset() {
+	c.plainFrom = -1
+	c.definitions, c.repetitions, c.numbers, c.codes = c.definitions[:0], c.repetitions[:0], c.numbers[:0], c.codes[:0]
+	c.marks = c.marks[:0]
+	c.words.reset()
+}
+
+// absent appends rows without a value.
+func (c *columnWriter) absent(rows, definition int) {
+	c.definitions = appendRepeated(c.definitions, byte(definition), rows)
+	if c.maxRepetition > 0 {
+		c.repetitions = appendRepeated(c.repetitions, 0, rows)
+	}
+}
+
+func appendRepeated(dst []byte, b byte, n int) []byte {
+	if n == 1 {
+		return append(dst, b)
+	}
+	return append(dst, bytes.Repeat([]byte{b}, n)...)
+}
+
+// wordList numbers the texts of a row group. While texts repeat, each has one number; when it turns out that they do
+// not, looking them up is given up for the rest of the row group.
+type wordList struct {
+	data     []byte
+	ends     []int // of the texts in data, by number
+	numbers  map[string]int32
+	plain    bool
+	repeated int   // numbers that were given while not plain
+	last     int32 // what was asked for last
+}
+
+const (
+	dictionaryTrial = 4096 // texts after which it is decided whether they repeat
+	dictionaryShare = 2    // they do if at most one of so many is new
+)
+
+func (d *wordList) reset() {
+	if d.numbers == nil {
+		d.numbers, d.data = map[string]int32{}, []byte{}
+	}
+	clear(d.numbers)
+	d.data, d.ends, d.plain, d.repeated, d.last = shrunk(d.data), d.ends[:0], false, 0, -1
+}
+
+// shrunk empties a buffer, and lets go of one that grew far beyond what is usual.
+func shrunk(b []byte) []byte {
+	if cap(b) > 4*dictionaryBytes {
+		return []byte{}
+	}
+	return b[:0]
+}
+
+func (d *wordList) size() int { return len(d.ends) }
+
+// entered is how many texts a dictionary page would hold.
+func (d *wordList) entered() int {
+	if d.plain {
+		return d.repeated
+	}
+	return d.size()
+}
+
+// excessive says whether a dictionary does not pay, or is too large, after so many texts.
+func (d *wordList) excessive(asked int) bool {
+	return asked >= dictionaryTrial && d.size()*dictionaryShare > asked || len(d.data) > dictionaryBytes
+}
+
+func (d *wordList) text(number int32) []byte {
+	start := 0
+	if number > 0 {
+		start = d.ends[number-1]
+	}
+	return d.data[start:d.ends[number]]
+}
+
+// length adds up texts' octets.
+func (d *wordList) length(numbers []int32) (octets int64) {
+	for _, number := range numbers {
+		octets += int64(len(d.text(number)))
+	}
+	return octets
+}
+
+// number returns the number of a text, entering it if it is new.
+func (d *wordList) number(text []byte) int32 {
+	if d.last >= 0 && bytes.Equal(d.text(d.last), text) {
+		return d.last
+	}
+	if !d.plain {
+		if n, ok := d.numbers[string(text)]; ok {
+			d.last = n
+			return n
+		}
+	}
+	n := d.enter(text)
+	d.last = n
+	if d.plain {
+		return n
+	}
+	d.numbers[string(text)] = n
+	return n
+}
+
+// enter appends a text. Octets that are not UTF-8 become U+FFFD.
+func (d *wordList) enter(text []byte) int32 {
+	if utf8.Valid(text) {
+		d.data = append(d.data, text...)
+	} else {
+		d.data = append(d.data, string([]rune(string(text)))...)
+	}
+	d.ends = append(d.ends, len(d.data))
+	return int32(len(d.ends) - 1)
+}
+
+// newColumns lists the columns of a shape in order.
+func newColumns(n *tape.Node, path []string, definition, repetition int) []*columnWriter {
+	sub := func(name string) []string { return append(append([]string{}, path...), name) }
+	switch n.Kind {
+	case tape.Struct:
+		var all []*columnWriter
+		for _, field := range n.Fields {
+			if field.Check {
+				continue
+			}
+			depth := definition
+			if nullable(field) {
+				depth++
+			}
+			all = append(all, newColumns(field, sub(field.Name()), depth, repetition)...)
+		}
+		return all
+	case tape.List, tape.Map:
+		var all []*columnWriter
+		depth, inner, outer := definition+1, "element", "list"
+		if n.Kind == tape.Map {
+			inner, outer = "value", "key_value"
+			all = append(all, newColumn(tape.String, append(sub(outer), "key"), depth, repetition+1))
+		}
+		if n.Elem.Optional {
+			depth++
+		}
+		return append(all, newColumns(n.Elem, append(sub(outer), inner), depth, repetition+1)...)
+	}
+	return []*columnWriter{newColumn(n.Kind, path, definition, repetition)}
+}
+
+func newColumn(kind tape.Kind, path []string, definition, repetition int) *columnWriter {
+	c := &columnWriter{path: path, maxDefinition: definition, maxRepetition: repetition, encoding: format.DeltaBinaryPacked}
+	switch kind {
+	case tape.Bool:
+		c.physical, c.encoding = format.Boolean, format.Plain
+	case tape.Certificate, tape.Chain:
+		c.physical = format.Int32
+	case tape.Float:
+		c.physical, c.encoding = format.Double, format.Plain
+	case tape.String, tape.AnyJSON:
+		c.physical, c.encoding = format.ByteArray, format.RLEDictionary
+	default:
+		c.physical = format.Int64
+	}
+	c.reset()
+	return c
+}
+
+func floatBits(f float64) int64 { return int64(math.Float64bits(f)) }
