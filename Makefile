@@ -2,9 +2,15 @@
 FUZZTIME ?= 30s
 COUNT    ?= 6
 TOOLS    := $(CURDIR)/.cache/bin
-TEST     := go test -timeout 60m
+TEST     := go test -timeout 30m
 
-.PHONY: all build test race fuzz bench benchcmp lint docs sample servers
+ROUNDS   ?= 200
+SEED     ?= $(shell date +%s)
+
+ROWS     ?= 10000000
+PAIRS    ?= 5
+
+.PHONY: all build test race fuzz chaos bench benchparts benchcmp lint docs sample servers
 
 all: lint test
 
@@ -15,6 +21,7 @@ build:
 test:
 	$(TEST) ./...
 	cd internal/oracle && $(TEST) ./...
+	cd internal/deploytest && $(TEST) ./...
 
 # Needs a C compiler.
 race:
@@ -28,10 +35,20 @@ servers:
 fuzz:
 	@.ci/fuzz $(FUZZTIME)
 
-bench:
+# Fleets of real processes on real servers, all of which fail: ROUNDS of them, from SEED. A short one is in every test.
+chaos:
+	@echo seed $(SEED)
+	DICE_CHAOS_ROUNDS=$(ROUNDS) DICE_CHAOS_SEED=$(SEED) go test -timeout 0 -count 1 -v -run TestChaos ./internal/jobtest
+
+# DICE against DuckDB, in a module of its own: ratios of processor time on scans of up to ROWS rows. Needs a C compiler.
+bench: build
+	cd internal/peers && go run . -dice ../../dice -rows $(ROWS) -pairs $(PAIRS)
+
+# The benchmarks of the parts.
+benchparts:
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bench.txt
 
-# make bench on the old commit, keep bench.txt as BASE, make bench on the new one, then this.
+# make benchparts on the old commit, keep bench.txt as BASE, make benchparts on the new one, then this.
 benchcmp: $(TOOLS)/benchstat
 	$(TOOLS)/benchstat $(BASE) bench.txt
 
