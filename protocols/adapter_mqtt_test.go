@@ -25,7 +25,7 @@ func adaptLeaf(in identified) any {
 	if len(in.Certificates) == 0 {
 		return nil
 	}
-	c, _ := protocols.ReadCertificate([]byte(in.Certificates[0]), in.Protocol.Chains)
+	c, _, _ := protocols.ReadCertificate([]byte(in.Certificates[0]), in.Protocol.Chains)
 	if c.Error != nil {
 		return map[string]any{"parsed": false}
 	}

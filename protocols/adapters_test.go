@@ -34,9 +34,9 @@ var adapters = map[string]adapter{
 
 // certificateLabels gives the labels of one certificate text; timed says whether unixMicro is known.
 func certificateLabels(text string, chains bool, unixMicro int64, timed bool) []string {
-	certificate, labels := protocols.ReadCertificate([]byte(text), chains)
+	_, facts, labels := protocols.ReadCertificate([]byte(text), chains)
 	if timed {
-		labels = append(labels, certificate.LabelsAt(unixMicro)...)
+		labels = facts.AppendLabelsAt(labels, unixMicro)
 	}
 	return labels
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"slices"
 
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/protocols/internal/x509lite"
@@ -27,99 +28,141 @@ type Certificate struct {
 	Error              *string    `tape:"error" doc:"why the bytes are not a certificate"`
 }
 
-// ReadCertificate reads the text of a certificate: base64 in one line or wrapped, PEM with or without its boundaries
-// (also after explanatory text), or the DER itself. chains says that issuers may follow, DER after DER (OPC UA); the
-// first certificate is the one that is judged. It returns what is known of it and its labels in order, except those that
-// depend on time ([Certificate.LabelsAt]) or on other records (certificate:reused, certificate:key:reused).
+// The numbers of the fields of a [Certificate] in a tape.
+const (
+	fieldSHA256 = 1 + iota
+	fieldSPKISHA256
+	fieldSubject
+	fieldIssuer
+	fieldSerial
+	fieldNotBefore
+	fieldNotAfter
+	fieldSignatureAlgorithm
+	fieldKeyAlgorithm
+	fieldKeyBits
+	fieldSelfSigned
+	_ // certificate_hosts
+	_ // key_hosts
+	fieldError
+)
+
+var certificateShape = tape.Of[Certificate]()
+
+// CertificateReader reads certificates one after the other. The zero value is ready.
+type CertificateReader struct{ der, text []byte }
+
+// usualCertificate is up to how many octets of text a certificate has in scans, with its issuers.
+const usualCertificate = 64 << 10
+
+// Append reads the text of a certificate and appends the tape of a [Certificate] to dst: base64 in one line or wrapped, PEM
+// with or without its boundaries (also after explanatory text), or the DER itself. chains says that issuers may follow, DER
+// after DER (OPC UA); the first certificate is the one that is judged. Its labels are appended to labels, in order, except
+// those that depend on time ([CertificateFacts.AppendLabelsAt]) or on other records (certificate:reused,
+// certificate:key:reused).
 //
-// It never fails. What is no certificate has a hash and an Error, the label certificate:malformed and nothing else; it
+// It never fails. What is no certificate has a hash and an error, the label certificate:malformed and nothing else; it
 // must not count as anybody's certificate or key. An empty text is no certificate at all and is not to be read.
-func ReadCertificate(text []byte, chains bool) (Certificate, []string) {
-	der, err := x509lite.Decode(text)
+func (r *CertificateReader) Append(dst []byte, labels []string, text []byte, chains bool) ([]byte, []string, CertificateFacts) {
+	if len(text) > usualCertificate {
+		r = &CertificateReader{} // such room is not kept
+	}
+	der, leaf, err := r.parse(text, chains)
 	if err != nil {
-		return malformed(text, err)
+		facts := CertificateFacts{SHA256: sha256.Sum256(der)}
+		dst = appendHash(append(dst, tape.Present), fieldSHA256, &facts.SHA256)
+		dst = tape.AppendString(append(dst, fieldError), err.Error())
+		return append(dst, tape.End), append(labels, CertificateMalformed), facts
+	}
+	facts := CertificateFacts{
+		SHA256: sha256.Sum256(leaf.Raw), SPKISHA256: sha256.Sum256(leaf.SPKI),
+		NotBefore: leaf.NotBefore, NotAfter: leaf.NotAfter, Readable: true,
+	}
+	return r.describe(dst, &leaf, &facts), appendCertificateLabels(labels, &leaf), facts
+}
+
+// ReadCertificate reads one certificate as [CertificateReader.Append] does, into values.
+func ReadCertificate(text []byte, chains bool) (c Certificate, facts CertificateFacts, labels []string) {
+	var r CertificateReader
+	t, labels, facts := r.Append(nil, nil, text, chains)
+	tape.Decode(certificateShape, t, &c)
+	return c, facts, labels
+}
+
+// parse decodes a text and reads the first certificate, and looks at what follows it. Of a text that holds no octets it
+// returns the text itself.
+func (r *CertificateReader) parse(text []byte, chains bool) (der []byte, leaf x509lite.Certificate, err error) {
+	r.der = slices.Grow(r.der[:0], len(text))
+	if der, err = x509lite.Decode(r.der, text); err != nil {
+		return text, leaf, err
 	}
 	leaf, rest, err := x509lite.Parse(der)
-	if err != nil {
-		return malformed(der, err)
-	}
-	for len(rest) > 0 {
+	for err == nil && len(rest) > 0 {
 		if !chains {
-			return malformed(der, errors.New("bytes follow the certificate"))
+			return der, leaf, errors.New("bytes follow the certificate")
 		}
 		if _, rest, err = x509lite.Parse(rest); err != nil {
-			return malformed(der, errors.New("bytes follow that are not another certificate"))
+			return der, leaf, errors.New("bytes follow that are not another certificate")
 		}
 	}
-	return describe(&leaf), certificateLabels(&leaf)
+	return der, leaf, err
 }
 
-func malformed(octets []byte, err error) (Certificate, []string) {
-	message := err.Error()
-	return Certificate{SHA256: hexSHA256(octets), Error: &message}, []string{CertificateMalformed}
+// describe appends the tape of a certificate.
+func (r *CertificateReader) describe(dst []byte, c *x509lite.Certificate, facts *CertificateFacts) []byte {
+	dst = appendHash(append(dst, tape.Present), fieldSHA256, &facts.SHA256)
+	dst = appendHash(dst, fieldSPKISHA256, &facts.SPKISHA256)
+	dst = r.appendNames(dst, c)
+	if len(c.Serial) > 0 {
+		r.text = appendInteger(r.text[:0], c.Serial)
+		dst = tape.AppendString(append(dst, fieldSerial), r.text)
+	}
+	dst = tape.AppendInt(append(dst, fieldNotBefore), c.NotBefore)
+	dst = tape.AppendInt(append(dst, fieldNotAfter), c.NotAfter)
+	if name := c.Signature.Name; name != "" {
+		dst = tape.AppendString(append(dst, fieldSignatureAlgorithm), name)
+	}
+	if name := c.Key.Algorithm; name != "" {
+		dst = tape.AppendString(append(dst, fieldKeyAlgorithm), name)
+	}
+	if bits := c.Key.Bits; bits >= 0 {
+		dst = tape.AppendInt(append(dst, fieldKeyBits), int64(bits))
+	}
+	dst = tape.AppendBool(append(dst, fieldSelfSigned), c.SelfIssued())
+	return append(dst, tape.End)
 }
 
-// describe turns the facts of a certificate into the form of the output.
-func describe(c *x509lite.Certificate) Certificate {
-	facts := &struct {
-		spki, issuer, subject, serial   string
-		before, after                   tape.Time
-		signature, algorithm            string
-		bits                            int64
-		selfSigned, issuerOK, subjectOK bool
-	}{
-		spki: hexSHA256(c.SPKI), serial: hexInteger(c.Serial),
-		before: tape.Time(c.NotBefore), after: tape.Time(c.NotAfter),
-		signature: c.Signature.Name, algorithm: c.Key.Algorithm, bits: int64(c.Key.Bits),
-		selfSigned: c.SelfIssued(),
-	}
-	facts.subject, facts.subjectOK = x509lite.FormatName(c.Subject)
-	facts.issuer, facts.issuerOK = facts.subject, facts.subjectOK
-	if !facts.selfSigned {
-		facts.issuer, facts.issuerOK = x509lite.FormatName(c.Issuer)
-	}
-	return Certificate{
-		SHA256:             hexSHA256(c.Raw),
-		SPKISHA256:         &facts.spki,
-		Subject:            known(&facts.subject, facts.subjectOK),
-		Issuer:             known(&facts.issuer, facts.issuerOK),
-		Serial:             known(&facts.serial, facts.serial != ""),
-		NotBefore:          &facts.before,
-		NotAfter:           &facts.after,
-		SignatureAlgorithm: known(&facts.signature, facts.signature != ""),
-		KeyAlgorithm:       known(&facts.algorithm, facts.algorithm != ""),
-		KeyBits:            known(&facts.bits, facts.bits >= 0),
-		SelfSigned:         &facts.selfSigned,
-	}
-}
-
-func known[T any](v *T, ok bool) *T {
-	if ok {
-		return v
-	}
-	return nil
-}
-
-func hexSHA256(octets []byte) string {
-	sum := sha256.Sum256(octets)
+func appendHash(dst []byte, field byte, sum *[sha256.Size]byte) []byte {
 	var text [2 * sha256.Size]byte
 	hex.Encode(text[:], sum[:])
-	return string(text[:])
+	return tape.AppendString(append(dst, field), text[:])
 }
 
-// hexInteger writes the content of an INTEGER in hexadecimal, without padding octets and with a minus sign where negative.
-func hexInteger(octets []byte) string {
-	if len(octets) == 0 {
-		return ""
+// appendNames appends subject and issuer where they are names.
+func (r *CertificateReader) appendNames(dst []byte, c *x509lite.Certificate) []byte {
+	var ok bool
+	if r.text, ok = x509lite.AppendName(r.text[:0], c.Subject); ok {
+		dst = tape.AppendString(append(dst, fieldSubject), r.text)
 	}
-	magnitude, sign := octets, ""
+	if !c.SelfIssued() {
+		r.text, ok = x509lite.AppendName(r.text[:0], c.Issuer)
+	}
+	if ok {
+		dst = tape.AppendString(append(dst, fieldIssuer), r.text)
+	}
+	return dst
+}
+
+// appendInteger appends the content of an INTEGER in hexadecimal, without padding octets and with a minus sign where
+// negative.
+func appendInteger(dst, octets []byte) []byte {
+	magnitude := octets
 	if octets[0]&0x80 != 0 {
-		magnitude, sign = negate(octets), "-"
+		dst, magnitude = append(dst, '-'), negate(octets)
 	}
 	for len(magnitude) > 1 && magnitude[0] == 0 {
 		magnitude = magnitude[1:]
 	}
-	return sign + hex.EncodeToString(magnitude)
+	return hex.AppendEncode(dst, magnitude)
 }
 
 // negate returns the two's complement of an integer.

@@ -21,22 +21,8 @@ const (
 // longestValidity is 20 years of 365.25 days, in microseconds.
 const longestValidity = 20 * 36525 / 100 * 24 * 60 * 60 * 1_000_000
 
-// LabelsAt gives the labels that depend on the time of the record, in microseconds since 1970, in order. A record without a
-// readable time has none of them.
-func (c *Certificate) LabelsAt(unixMicro int64) []string {
-	var labels []string
-	if c.NotAfter != nil && int64(*c.NotAfter) < unixMicro {
-		labels = append(labels, CertificateExpired)
-	}
-	if c.NotBefore != nil && int64(*c.NotBefore) > unixMicro {
-		labels = append(labels, CertificateFuture)
-	}
-	return labels
-}
-
-// certificateLabels gives the labels that follow from the certificate alone, in order.
-func certificateLabels(c *x509lite.Certificate) []string {
-	var labels []string
+// appendCertificateLabels appends the labels that follow from the certificate alone, in order.
+func appendCertificateLabels(labels []string, c *x509lite.Certificate) []string {
 	add := func(given bool, label string) {
 		if given {
 			labels = append(labels, label)

@@ -73,7 +73,7 @@ func compareWithStandard(t *testing.T, der []byte) (both, lenient int) {
 		return 0, 0 // not taken for DER but for text
 	}
 	want, err := x509.ParseCertificate(der)
-	got, labels := protocols.ReadCertificate(der, false)
+	got, _, labels := protocols.ReadCertificate(der, false)
 	if got.Error != nil {
 		if err == nil {
 			t.Errorf("refused (%s), but crypto/x509 reads %x", *got.Error, der)

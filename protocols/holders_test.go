@@ -54,7 +54,7 @@ func TestHoldersOfCertificatesAndKeys(t *testing.T) {
 }
 
 func addHolder(holders map[[2]string]map[[2]string]bool, text string, chains bool, holder [2]string) {
-	certificate, _ := protocols.ReadCertificate([]byte(text), chains)
+	certificate, _, _ := protocols.ReadCertificate([]byte(text), chains)
 	if certificate.Error != nil {
 		return
 	}

@@ -1,8 +1,8 @@
 package worker
 
 import (
+	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"errors"
 
 	"github.com/dice-engine/dice/internal/tape"
@@ -11,63 +11,59 @@ import (
 
 // certificate is what a worker remembers of a certificate's text.
 type certificate struct {
-	parsed protocols.Certificate
-	tape   []byte // of parsed
+	protocols.CertificateFacts
+	tape   []byte
 	labels string // those that do not depend on time
-	sha    [32]byte
-	spki   [32]byte
-	valid  bool // it was read, and takes part in reuse
 }
 
 // certificateShape is compiled once; it does not change.
 var certificateShape = tape.Of[protocols.Certificate]()
 
-func readCertificate(text []byte, chains bool) *certificate {
-	parsed, labels := protocols.ReadCertificate(text, chains)
-	c := &certificate{parsed: parsed, labels: joinLabels(labels...)}
-	c.tape = tape.Append(certificateShape, nil, &c.parsed)
-	c.setHashes()
+// certificateReader reads certificates and remembers them by their text.
+type certificateReader struct {
+	reader protocols.CertificateReader
+	tape   []byte
+	labels []string
+}
+
+// read reads a certificate's text, unless known remembers it.
+func (r *certificateReader) read(known *memo[*certificate], text []byte, chains bool) *certificate {
+	if c, ok := known.get(text); ok {
+		return c
+	}
+	c := &certificate{}
+	r.tape, r.labels, c.CertificateFacts = r.reader.Append(r.tape[:0], r.labels[:0], text, chains)
+	c.tape, c.labels = bytes.Clone(r.tape), joinLabels(r.labels...)
+	if cap(r.tape) > memorable {
+		r.tape = nil
+	}
+	known.put(text, c, len(c.tape)+certificateOverhead)
 	return c
 }
 
-// setHashes fills what follows from parsed.
-func (c *certificate) setHashes() {
-	if c.parsed.Error != nil || c.parsed.SPKISHA256 == nil {
-		return
-	}
-	_, err1 := hex.Decode(c.sha[:], []byte(c.parsed.SHA256))
-	_, err2 := hex.Decode(c.spki[:], []byte(*c.parsed.SPKISHA256))
-	c.valid = err1 == nil && err2 == nil
-}
+// certificateOverhead is what a certificate costs beside its text and its tape, roughly.
+const certificateOverhead = 160
 
-// labelsAt returns the labels that depend on when the certificate was seen.
-func (c *certificate) labelsAt(time int64, hasTime bool) []string {
+// appendLabelsAt appends the labels that depend on when the certificate was seen.
+func (c *certificate) appendLabelsAt(labels []string, time int64, hasTime bool) []string {
 	if !hasTime {
-		return nil
+		return labels
 	}
-	return c.parsed.LabelsAt(time)
+	return c.AppendLabelsAt(labels, time)
 }
 
-// payload is the form in which a side table's certificate travels to the record that it is attached to.
-func (c *certificate) payload() []byte {
-	p := binary.AppendUvarint(nil, uint64(len(c.tape)))
-	p = append(p, c.tape...)
-	return append(p, c.labels...)
+// appendPayload appends the form in which a side table's certificate travels to the record that it is attached to.
+func (c *certificate) appendPayload(dst []byte) []byte {
+	dst = tape.AppendString(dst, c.tape)
+	return append(dst, c.labels...)
 }
 
-// fromPayload undoes payload.
+// fromPayload undoes appendPayload.
 func fromPayload(p []byte) (*certificate, error) {
 	size, n := binary.Uvarint(p)
 	if n <= 0 || size > uint64(len(p)-n) {
 		return nil, errors.New("read attached certificate: damaged payload")
 	}
-	return fromTape(p[n:n+int(size)], string(p[n+int(size):])), nil
-}
-
-// fromTape makes a certificate of its tape and its label set.
-func fromTape(t []byte, labels string) *certificate {
-	c := &certificate{tape: t, labels: labels}
-	tape.Decode(certificateShape, t, &c.parsed)
-	c.setHashes()
-	return c
+	t := p[n : n+int(size)]
+	return &certificate{CertificateFacts: protocols.FactsOf(t), tape: t, labels: string(p[n+int(size):])}, nil
 }

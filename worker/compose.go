@@ -72,7 +72,8 @@ func (x *partWriter) labelSet(rec *reduce.SegmentRecord, attached *certificate, 
 	if attached == nil {
 		return x.withReuse(own, reuse)
 	}
-	x.labels = append(splitLabels(append(x.labels[:0], own.labels...), attached.labels), attached.labelsAt(rec.Time, rec.HasTime)...)
+	x.labels = splitLabels(append(x.labels[:0], own.labels...), attached.labels)
+	x.labels = attached.appendLabelsAt(x.labels, rec.Time, rec.HasTime)
 	return x.withReuse(x.setOf(x.labels), reuse|x.reuse(f.hosts, f.keyHosts))
 }
 

@@ -12,7 +12,7 @@ import (
 func (x *mapper) readCertificates(row *record.Row) {
 	x.held = x.held[:0]
 	for _, text := range row.Certificates {
-		x.held = append(x.held, x.certificate(row.Want, text))
+		x.held = append(x.held, x.reader.read(x.memos.certificates[row.Want], text, x.protocols[row.Want].Chains))
 	}
 	if len(x.held) < 2 {
 		return
@@ -20,7 +20,7 @@ func (x *mapper) readCertificates(row *record.Row) {
 	x.ordinals = x.ordinals[:0]
 	kept := 0
 	for i, c := range x.held {
-		first := slices.IndexFunc(x.held[:kept], func(d *certificate) bool { return d.parsed.SHA256 == c.parsed.SHA256 })
+		first := slices.IndexFunc(x.held[:kept], func(d *certificate) bool { return d.SHA256 == c.SHA256 })
 		if first < 0 {
 			first = kept
 			x.held[kept], row.Certificates[kept] = c, row.Certificates[i]
@@ -32,17 +32,6 @@ func (x *mapper) readCertificates(row *record.Row) {
 		x.renumbered = tape.Renumber(x.wants[row.Want].Result, x.renumbered[:0], row.Result, x.ordinals)
 		row.Result, row.Certificates, x.held = x.renumbered, row.Certificates[:kept], x.held[:kept]
 	}
-}
-
-// certificate reads a certificate's text, unless it was read before.
-func (x *mapper) certificate(want int, text []byte) *certificate {
-	known := x.memos.certificates[want]
-	if c, ok := known.get(text); ok {
-		return c
-	}
-	c := readCertificate(text, x.protocols[want].Chains)
-	known.put(text, c, 1024)
-	return c
 }
 
 // testify sights the record's certificates with its host. A duplicate is evidence as well.
@@ -79,21 +68,21 @@ func (x *mapper) hold(row *record.Row, at reduce.Address) error {
 }
 
 func (x *mapper) claim(c *certificate, holder reduce.Holder) error {
-	if !c.valid {
+	if !c.Readable {
 		return nil
 	}
-	if err := x.sightings.Claim(reduce.Certificate, c.sha, holder); err != nil {
+	if err := x.sightings.Claim(reduce.Certificate, c.SHA256, holder); err != nil {
 		return err
 	}
-	return x.sightings.Claim(reduce.Key, c.spki, holder)
+	return x.sightings.Claim(reduce.Key, c.SPKISHA256, holder)
 }
 
 func (x *mapper) evidence(c *certificate, protocol uint8) error {
-	if !c.valid {
+	if !c.Readable {
 		return nil
 	}
-	if err := x.sightings.Evidence(reduce.Certificate, c.sha, x.addr, protocol); err != nil {
+	if err := x.sightings.Evidence(reduce.Certificate, c.SHA256, x.addr, protocol); err != nil {
 		return err
 	}
-	return x.sightings.Evidence(reduce.Key, c.spki, x.addr, protocol)
+	return x.sightings.Evidence(reduce.Key, c.SPKISHA256, x.addr, protocol)
 }

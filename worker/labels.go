@@ -7,7 +7,7 @@ import (
 
 // Label sets travel as their labels, sorted, joined by line feeds.
 
-// joinLabels makes a label set of labels in any order, repeated or not.
+// joinLabels makes a label set of labels in any order, repeated or not. It sorts them in place.
 func joinLabels(labels ...string) string {
 	switch len(labels) {
 	case 0:
@@ -15,9 +15,8 @@ func joinLabels(labels ...string) string {
 	case 1:
 		return labels[0]
 	}
-	sorted := slices.Clone(labels)
-	slices.Sort(sorted)
-	return strings.Join(slices.Compact(sorted), "\n")
+	slices.Sort(labels)
+	return strings.Join(slices.Compact(labels), "\n")
 }
 
 // splitLabels appends the labels of a set to dst.

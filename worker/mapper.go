@@ -57,6 +57,7 @@ type mapper struct {
 	hasIP  bool
 	key    []byte
 	held   []*certificate // certificates of the record at hand, each once
+	reader certificateReader
 	out    reduce.Record
 	labels []string
 	reject []byte
@@ -374,7 +375,7 @@ func (x *mapper) localLabels(row *record.Row, a answer) string {
 	x.labels = splitLabels(x.labels[:0], a.labels)
 	for _, c := range x.held {
 		x.labels = splitLabels(x.labels, c.labels)
-		x.labels = append(x.labels, c.labelsAt(row.Time, row.HasTime)...)
+		x.labels = c.appendLabelsAt(x.labels, row.Time, row.HasTime)
 	}
 	return joinLabels(x.labels...)
 }

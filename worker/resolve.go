@@ -79,7 +79,7 @@ func describe(payload []byte) (cert, key [32]byte, ok bool, err error) {
 	if err != nil {
 		return cert, key, false, err
 	}
-	return c.sha, c.spki, c.valid, nil
+	return c.SHA256, c.SPKISHA256, c.Readable, nil
 }
 
 // writeVerdicts writes verdicts so that each output partition finds its own.

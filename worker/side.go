@@ -20,9 +20,10 @@ var sideShape = tape.Of[sideRow]()
 // sideMapper offers the certificates of one shard of side tables to the records of their addresses.
 type sideMapper struct {
 	*attempt
-	mapper *mapper // what is left behind is as a scan's shard leaves it
-	texts  *memo[*certificate]
-	row    uint64 // rows so far: their order in the shard
+	mapper  *mapper // what is left behind is as a scan's shard leaves it
+	texts   *memo[*certificate]
+	row     uint64 // rows so far: their order in the shard
+	payload []byte
 }
 
 func (x *sideMapper) slice(i int) error {
@@ -66,10 +67,7 @@ func (x *sideMapper) offer(row *record.Row) error {
 		return nil
 	}
 	text := row.Certificates[side.Certificate-1]
-	c, ok := x.texts.get(text)
-	if !ok {
-		c = readCertificate(text, false)
-		x.texts.put(text, c, 1024)
-	}
-	return x.mapper.sightings.Offer(addr.WithZone(""), uint32(x.task), x.row, c.payload())
+	c := x.mapper.reader.read(x.texts, text, false)
+	x.payload = c.appendPayload(x.payload[:0])
+	return x.mapper.sightings.Offer(addr.WithZone(""), uint32(x.task), x.row, x.payload)
 }

@@ -60,7 +60,7 @@ func compare(t *testing.T, der []byte) (both, lenient int) {
 		return 0, 0 // not taken for DER but for text
 	}
 	want, err := read(der)
-	got, labels := protocols.ReadCertificate(der, false)
+	got, _, labels := protocols.ReadCertificate(der, false)
 	if got.Error != nil {
 		if err == nil {
 			t.Errorf("refused (%s), but zcrypto reads %x", *got.Error, der)

@@ -142,10 +142,10 @@ func judge(t *testing.T, name string, l line, side map[string]string, seen map[s
 		texts = append(texts, text)
 	}
 	for _, text := range texts {
-		certificate, more := protocols.ReadCertificate([]byte(text), p.Chains)
+		certificate, facts, more := protocols.ReadCertificate([]byte(text), p.Chains)
 		labels = append(labels, more...)
 		if at, err := time.Parse(time.RFC3339, response.Timestamp); err == nil {
-			labels = append(labels, certificate.LabelsAt(at.UnixMicro())...)
+			labels = facts.AppendLabelsAt(labels, at.UnixMicro())
 		}
 		if certificate.Error == nil {
 			j.readers = append(j.readers, certificate)

@@ -18,7 +18,7 @@ import (
 type Certificate struct {
 	Raw       []byte // the whole certificate
 	SPKI      []byte // SubjectPublicKeyInfo as encoded
-	Issuer    []byte // Name as encoded, see [FormatName]
+	Issuer    []byte // Name as encoded, see [AppendName]
 	Subject   []byte
 	Serial    []byte // content of the INTEGER, two's complement; nil where there is none
 	NotBefore int64  // microseconds since 1970 UTC

@@ -1,10 +1,5 @@
 package x509lite
 
-import (
-	"math/big"
-	"strconv"
-)
-
 // The tags that matter here.
 const (
 	tagInteger         = 0x02
@@ -91,53 +86,4 @@ func (c *cursor) optional(tag byte) (e element, ok bool) {
 		return e, false
 	}
 	return c.next()
-}
-
-// maxOID bounds the octets of an object identifier that is spelled out.
-const maxOID = 128
-
-// appendOID appends the dotted form of an object identifier's content to dst, and nothing where it is malformed.
-func appendOID(dst, body []byte) []byte {
-	if len(body) == 0 || len(body) > maxOID || body[len(body)-1]&0x80 != 0 {
-		return dst
-	}
-	first := true
-	for len(body) > 0 {
-		n := 1
-		for body[n-1]&0x80 != 0 {
-			n++
-		}
-		dst = appendArc(dst, body[:n], first)
-		body, first = body[n:], false
-	}
-	return dst
-}
-
-// appendArc appends one number of an object identifier, or the two that the first one holds.
-func appendArc(dst, digits []byte, first bool) []byte {
-	if len(digits) > 9 {
-		return appendBigArc(dst, digits, first)
-	}
-	var n uint64
-	for _, d := range digits {
-		n = n<<7 | uint64(d&0x7f)
-	}
-	if first {
-		root := min(n/40, 2)
-		dst = strconv.AppendUint(dst, root, 10)
-		n -= 40 * root
-	}
-	return strconv.AppendUint(append(dst, '.'), n, 10)
-}
-
-func appendBigArc(dst, digits []byte, first bool) []byte {
-	var n, d big.Int
-	for _, digit := range digits {
-		n.Or(n.Lsh(&n, 7), d.SetUint64(uint64(digit&0x7f)))
-	}
-	if first {
-		dst = append(dst, '2')
-		n.Sub(&n, d.SetUint64(80))
-	}
-	return n.Append(append(dst, '.'), 10)
 }

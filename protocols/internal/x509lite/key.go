@@ -10,15 +10,15 @@ type Key struct {
 	BadExponent bool
 }
 
-var keyNames = map[string]string{
+var keyNames = tableOf(map[string]string{
 	"1.2.840.113549.1.1.1": "RSA", "1.2.840.113549.1.1.7": "RSA", "1.2.840.113549.1.1.10": "RSA", "2.5.8.1.1": "RSA",
 	"1.2.840.10040.4.1": "DSA", "1.3.14.3.2.12": "DSA",
 	"1.2.840.10045.2.1": "EC", "1.3.132.1.12": "EC", "1.3.132.1.13": "EC",
 	"1.3.101.110": "X25519", "1.3.101.111": "X448", "1.3.101.112": "Ed25519", "1.3.101.113": "Ed448",
-}
+})
 
 // curveBits gives the size of the field of each named curve (X9.62, SEC 2, RFC 5639, ANSSI, SM2).
-var curveBits = map[string]int{
+var curveBits = tableOf(map[string]int{
 	"1.2.840.10045.3.1.1": 192, "1.2.840.10045.3.1.2": 192, "1.2.840.10045.3.1.3": 192,
 	"1.2.840.10045.3.1.4": 239, "1.2.840.10045.3.1.5": 239, "1.2.840.10045.3.1.6": 239, "1.2.840.10045.3.1.7": 256,
 	"1.2.840.10045.3.0.1": 163, "1.2.840.10045.3.0.2": 163, "1.2.840.10045.3.0.3": 163, "1.2.840.10045.3.0.4": 176,
@@ -36,7 +36,7 @@ var curveBits = map[string]int{
 	"1.3.36.3.3.2.8.1.1.9": 320, "1.3.36.3.3.2.8.1.1.10": 320, "1.3.36.3.3.2.8.1.1.11": 384, "1.3.36.3.3.2.8.1.1.12": 384,
 	"1.3.36.3.3.2.8.1.1.13": 512, "1.3.36.3.3.2.8.1.1.14": 512,
 	"1.2.250.1.223.101.256.1": 256, "1.2.156.10197.1.301": 256,
-}
+})
 
 // readKey reads the content of a SubjectPublicKeyInfo. It fails where that is not an algorithm and a bit string; a key
 // that is not understood has no size.
@@ -51,10 +51,9 @@ func readKey(spki []byte) (k Key, ok bool) {
 		return k, false
 	}
 	k.Bits = -1
-	var buffer [64]byte
-	oid, parameters := splitAlgorithm(buffer[:0], algorithm.body)
-	if k.Algorithm, ok = keyNames[string(oid)]; !ok {
-		k.Algorithm = string(oid)
+	oid, parameters := splitAlgorithm(algorithm.body)
+	if k.Algorithm, ok = keyNames.find(oid); !ok {
+		k.Algorithm = dotted(oid)
 	}
 	switch k.Algorithm {
 	case "RSA":
@@ -104,12 +103,11 @@ func (k *Key) readDSA(parameters cursor) {
 // readEC reads the size of a named curve. A curve given by its equation is not understood: nothing says that it is what
 // its size suggests.
 func (k *Key) readEC(parameters cursor) {
-	var buffer [64]byte
 	curve, ok := parameters.expect(tagOID)
 	if !ok {
 		return
 	}
-	if size, known := curveBits[string(appendOID(buffer[:0], curve.body))]; known {
+	if size, known := curveBits.find(curve.body); known {
 		k.Bits = size
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // shortNames are the attribute types that have a name in RFC 4514 or in the LDAP registry and are usual in certificates.
-var shortNames = map[string]string{
+var shortNames = tableOf(map[string]string{
 	"2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.5": "serialNumber", "2.5.4.6": "C", "2.5.4.7": "L", "2.5.4.8": "ST",
 	"2.5.4.9": "STREET", "2.5.4.10": "O", "2.5.4.11": "OU", "2.5.4.12": "title", "2.5.4.13": "description",
 	"2.5.4.15": "businessCategory", "2.5.4.16": "postalAddress", "2.5.4.17": "postalCode", "2.5.4.20": "telephoneNumber",
@@ -16,34 +16,35 @@ var shortNames = map[string]string{
 	"2.5.4.46": "dnQualifier", "2.5.4.65": "pseudonym", "2.5.4.97": "organizationIdentifier",
 	"0.9.2342.19200300.100.1.1": "UID", "0.9.2342.19200300.100.1.25": "DC", "1.2.840.113549.1.9.1": "emailAddress",
 	"1.2.840.113549.1.9.2": "unstructuredName", "1.2.840.113549.1.9.8": "unstructuredAddress",
-}
+})
 
-// FormatName writes a Name as text (RFC 4514): the last attribute first, what could mislead a reader or a terminal
-// escaped. It returns false where the octets are not a Name.
-func FormatName(name []byte) (string, bool) {
+// AppendName appends a Name as text (RFC 4514) to dst: the last attribute first, what could mislead a reader or a terminal
+// escaped. It returns false where the octets are not a Name; what it then appended is of no use.
+func AppendName(dst, name []byte) (text []byte, ok bool) {
 	c := cursor(name)
 	sequence, ok := c.expect(tagSequence)
 	if !ok {
-		return "", false
+		return dst, false
 	}
-	var sets [][]byte
+	var usual [16][]byte
+	sets := usual[:0]
 	for c = cursor(sequence.body); len(c) > 0; {
 		set, ok := c.expect(tagSet)
 		if !ok {
-			return "", false
+			return dst, false
 		}
 		sets = append(sets, set.body)
 	}
-	text := make([]byte, 0, len(name))
+	text = dst
 	for i := len(sets) - 1; i >= 0; i-- {
-		if len(text) > 0 {
+		if len(text) > len(dst) {
 			text = append(text, ',')
 		}
 		if text, ok = appendSet(text, sets[i]); !ok {
-			return "", false
+			return text, false
 		}
 	}
-	return string(text), true
+	return text, true
 }
 
 // appendSet appends the attributes of one relative distinguished name.
@@ -74,18 +75,15 @@ func appendAttribute(text, pair []byte) ([]byte, bool) {
 	if !ok {
 		return text, false
 	}
-	var buffer [64]byte
-	oid := appendOID(buffer[:0], kind.body)
-	if len(oid) == 0 {
+	if short, known := shortNames.find(kind.body); known {
+		text = append(append(text, short...), '=')
+		return appendValue(text, value), true
+	}
+	start := len(text)
+	if text = appendOID(text, kind.body); len(text) == start {
 		return text, false
 	}
-	short, known := shortNames[string(oid)]
-	if !known {
-		text = append(append(text, oid...), '=')
-		return appendHex(text, value.raw), true
-	}
-	text = append(append(text, short...), '=')
-	return appendValue(text, value), true
+	return appendHex(append(text, '='), value.raw), true
 }
 
 func appendHex(text, octets []byte) []byte { return hex.AppendEncode(append(text, '#'), octets) }
@@ -142,6 +140,13 @@ func fromUTF32(octets []byte) []byte {
 // do not print are written in hexadecimal, as that section allows.
 func appendEscaped(text, value []byte) []byte {
 	for i := 0; i < len(value); {
+		plain := i
+		for i < len(value) && isPlain(value[i]) {
+			i++
+		}
+		if text = append(text, value[plain:i]...); i == len(value) {
+			break
+		}
 		r, size := utf8.DecodeRune(value[i:])
 		switch {
 		case r == utf8.RuneError && size == 1 || !unicode.IsPrint(r):
@@ -156,6 +161,15 @@ func appendEscaped(text, value []byte) []byte {
 		i += size
 	}
 	return text
+}
+
+// isPlain says whether an octet is a character that is never escaped; the usual ones are enough.
+func isPlain(octet byte) bool {
+	switch {
+	case 'a' <= octet && octet <= 'z', 'A' <= octet && octet <= 'Z', '0' <= octet && octet <= '9':
+		return true
+	}
+	return octet == '-' || octet == '.'
 }
 
 func needsBackslash(r rune, first, last bool) bool {

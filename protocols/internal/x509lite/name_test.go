@@ -2,7 +2,7 @@ package x509lite
 
 import "testing"
 
-func TestFormatName(t *testing.T) {
+func TestAppendName(t *testing.T) {
 	cn := func(tag byte, value string) []byte { return seq(attribute(t, "2.5.4.3", tag, value)) }
 	two := tlv(tagSet, seq(oid(t, "2.5.4.10"), tlv(tagUTF8String, []byte("o"))), seq(oid(t, "2.5.4.11"), tlv(tagUTF8String, []byte("u"))))
 	for _, c := range []struct {
@@ -31,8 +31,8 @@ func TestFormatName(t *testing.T) {
 		{seq(attribute(t, "1.2.3.4", tagUTF8String, "x")), "1.2.3.4=#0c0178"},
 		{seq(attribute(t, "1.2.840.113549.1.9.1", tagIA5String, "a@b")), "emailAddress=a@b"},
 	} {
-		got, ok := FormatName(c.name)
-		if !ok || got != c.want {
+		got, ok := AppendName(nil, c.name)
+		if !ok || string(got) != c.want {
 			t.Errorf("%x: got %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -40,29 +40,8 @@ func TestFormatName(t *testing.T) {
 		nil, tlv(tagSet), seq(seq()), seq(tlv(tagSet, tlv(tagSet))), seq(tlv(tagSet, seq())), {tagSequence, 2, tagSet, 9},
 		seq(tlv(tagSet, seq(oid(t, "2.5.4.3")))), seq(tlv(tagSet, seq(tlv(tagOID), tlv(tagUTF8String)))),
 	} {
-		if text, ok := FormatName(broken); ok {
+		if text, ok := AppendName(nil, broken); ok {
 			t.Errorf("%x: got %q, want nothing", broken, text)
-		}
-	}
-}
-
-func TestAppendOID(t *testing.T) {
-	for body, want := range map[string]string{
-		"\x2a\x86\x48\x86\xf7\x0d": "1.2.840.113549",
-		"\x55\x04\x03":             "2.5.4.3",
-		"\x00":                     "0.0",
-		"\x27":                     "0.39",
-		"\x28":                     "1.0",
-		"\x4f":                     "1.39",
-		"\x50":                     "2.0",
-		"\x88\x37":                 "2.999",
-		"\x69\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00": "2.25.1180591620717411303424",
-		"\x81\x80\x80\x80\x80\x80\x80\x80\x80\x80\x00":     "2.1180591620717411303344",
-		"": "", "\x80": "", "\x2a\xff": "",
-	} {
-		got := string(appendOID(nil, []byte(body)))
-		if got != want {
-			t.Errorf("%x: got %q, want %q", body, got, want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ const (
 )
 
 // signatures are the signature algorithms that name their digest themselves, or have none.
-var signatures = map[string]Algorithm{
+var signatures = tableOf(map[string]Algorithm{
 	"1.2.840.113549.1.1.2":  {"md2WithRSAEncryption", "MD2"},
 	"1.2.840.113549.1.1.3":  {"md4WithRSAEncryption", "MD4"},
 	"1.2.840.113549.1.1.4":  {"md5WithRSAEncryption", "MD5"},
@@ -79,42 +79,42 @@ var signatures = map[string]Algorithm{
 	"2.16.840.1.101.3.4.3.17": {"ML-DSA-44", ""},
 	"2.16.840.1.101.3.4.3.18": {"ML-DSA-65", ""},
 	"2.16.840.1.101.3.4.3.19": {"ML-DSA-87", ""},
-}
+})
 
-var digestNames = map[string]string{
+var digestNames = tableOf(map[string]string{
 	"1.2.840.113549.2.2": "MD2", "1.2.840.113549.2.4": "MD4", "1.2.840.113549.2.5": "MD5",
 	"1.3.14.3.2.18": "SHA-0", "1.3.14.3.2.26": "SHA-1", "1.3.36.3.2.1": "RIPEMD-160",
 	"2.16.840.1.101.3.4.2.1": "SHA-256", "2.16.840.1.101.3.4.2.2": "SHA-384", "2.16.840.1.101.3.4.2.3": "SHA-512",
 	"2.16.840.1.101.3.4.2.4": "SHA-224", "2.16.840.1.101.3.4.2.5": "SHA-512/224", "2.16.840.1.101.3.4.2.6": "SHA-512/256",
 	"2.16.840.1.101.3.4.2.7": "SHA3-224", "2.16.840.1.101.3.4.2.8": "SHA3-256", "2.16.840.1.101.3.4.2.9": "SHA3-384",
 	"2.16.840.1.101.3.4.2.10": "SHA3-512", "2.16.840.1.101.3.4.2.11": "SHAKE128", "2.16.840.1.101.3.4.2.12": "SHAKE256",
-}
+})
 
 // readSignature reads the content of a signature's AlgorithmIdentifier.
 func readSignature(body []byte) Algorithm {
-	var buffer [64]byte
-	oid, parameters := splitAlgorithm(buffer[:0], body)
-	if known, ok := signatures[string(oid)]; ok {
+	oid, parameters := splitAlgorithm(body)
+	if known, ok := signatures.find(oid); ok {
 		return known
 	}
-	switch string(oid) {
+	name := dotted(oid)
+	switch name {
 	case oidPSS:
 		return withDigest("RSASSA-PSS", pssDigest(parameters))
 	case oidECDSASpecified:
 		hash, _ := parameters.expect(tagSequence)
 		return withDigest("ecdsa-with-Specified", readDigest(hash.body))
 	}
-	return Algorithm{Name: string(oid)}
+	return Algorithm{Name: name}
 }
 
-// splitAlgorithm appends the OID of an AlgorithmIdentifier to dst and returns what follows it.
-func splitAlgorithm(dst, body []byte) (oid []byte, parameters cursor) {
+// splitAlgorithm returns the content of the OID of an AlgorithmIdentifier, and what follows it.
+func splitAlgorithm(body []byte) (oid []byte, parameters cursor) {
 	c := cursor(body)
 	id, ok := c.expect(tagOID)
 	if !ok {
-		return dst, nil
+		return nil, nil
 	}
-	return appendOID(dst, id.body), c
+	return id.body, c
 }
 
 func withDigest(name, digest string) Algorithm {
@@ -142,7 +142,7 @@ func pssDigest(parameters cursor) string {
 
 // readDigest reads the content of a digest's AlgorithmIdentifier.
 func readDigest(body []byte) string {
-	var buffer [64]byte
-	oid, _ := splitAlgorithm(buffer[:0], body)
-	return digestNames[string(oid)]
+	oid, _ := splitAlgorithm(body)
+	name, _ := digestNames.find(oid)
+	return name
 }

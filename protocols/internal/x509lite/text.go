@@ -14,8 +14,9 @@ var (
 
 // Decode returns the octets of a certificate's text: base64 in one line or wrapped (CR and LF are skipped, nothing else
 // is, and the padding must be there), PEM with or without its boundaries and after any explanatory text (RFC 7468), or
-// the octets themselves. Of several PEM blocks the first certificate counts.
-func Decode(text []byte) ([]byte, error) {
+// the octets themselves. Of several PEM blocks the first certificate counts. The octets stand in text, or in buffer where
+// there is room for as many as text has.
+func Decode(buffer, text []byte) ([]byte, error) {
 	if len(text) > 1 && text[0] == tagSequence && text[1] >= 0x80 {
 		return text, nil
 	}
@@ -23,10 +24,9 @@ func Decode(text []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	octets := make([]byte, base64.StdEncoding.DecodedLen(len(body)))
-	n, err := base64.StdEncoding.Decode(octets, body)
+	octets, err := base64.StdEncoding.AppendDecode(buffer[:0], body)
 	if err == nil {
-		return octets[:n], nil
+		return octets, nil
 	}
 	if text[0] == tagSequence {
 		return text, nil
@@ -42,6 +42,9 @@ var (
 
 // bodyOf returns what stands between the boundaries of the first certificate, or everything where there are none.
 func bodyOf(text []byte) ([]byte, error) {
+	if bytes.IndexByte(text, '-') < 0 {
+		return text, nil
+	}
 	body, found := afterBegin(text)
 	if !found && bytes.Contains(text, beginMark) {
 		return nil, ErrPEM

@@ -31,7 +31,7 @@ func TestDecode(t *testing.T) {
 		"indented":          strings.ReplaceAll(pem, "\n", "\n \t"),
 		"unterminated line": "-----BEGIN something\n" + pem,
 	} {
-		if got, err := Decode([]byte(form)); err != nil || string(got) != string(der) {
+		if got, err := Decode(nil, []byte(form)); err != nil || string(got) != string(der) {
 			t.Errorf("%s: %v, %x", name, err, got)
 		}
 	}
@@ -48,11 +48,11 @@ func TestDecode(t *testing.T) {
 		"broken PEM":       {"-----BEGIN CERTIFICATE-----\n<>\n-----END CERTIFICATE-----\n", ErrBase64},
 		"boundary in text": {"-----BEGIN\nCERTIFICATE-----\nAA==", ErrBase64},
 	} {
-		if got, err := Decode([]byte(c.text)); !errors.Is(err, c.want) {
+		if got, err := Decode(nil, []byte(c.text)); !errors.Is(err, c.want) {
 			t.Errorf("%s: %x, %v, want %v", name, got, err, c.want)
 		}
 	}
-	if got, err := Decode([]byte{tagSequence, 3, 2, 1, 0xff}); err != nil || len(got) != 5 {
+	if got, err := Decode(nil, []byte{tagSequence, 3, 2, 1, 0xff}); err != nil || len(got) != 5 {
 		t.Errorf("short octets: %x, %v", got, err)
 	}
 }
