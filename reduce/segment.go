@@ -90,22 +90,22 @@ func NewSegmentWriter(w io.Writer, lanes int) *SegmentWriter {
 	return s
 }
 
-// Certificate looks a certificate up by its text: its index in the lane, if it was entered lately.
-func (s *SegmentWriter) Certificate(lane int, text []byte) (index uint32, known bool) {
-	index, known = s.lanes[lane].certificates[string(text)]
+// Certificate looks a certificate up by a key that stands for its content: its index in the lane, if it was entered lately.
+func (s *SegmentWriter) Certificate(lane int, key []byte) (index uint32, known bool) {
+	index, known = s.lanes[lane].certificates[string(key)]
 	return index, known
 }
 
-// AddCertificate enters a certificate: its text, its tape and its label set. Indices count up from 0 in each lane. The
+// AddCertificate enters a certificate: its key, its tape and its label set. Indices count up from 0 in each lane. The
 // record that holds it is the next one added to the lane: only then room is made for more.
-func (s *SegmentWriter) AddCertificate(lane int, text, tape, labels []byte) (index uint32) {
+func (s *SegmentWriter) AddCertificate(lane int, key, tape, labels []byte) (index uint32) {
 	l := s.lanes[lane]
 	index = uint32(l.stats.Certificates)
 	l.stats.Certificates++
-	l.certificates[string(text)] = index
+	l.certificates[string(key)] = index
 	l.newCertificates = appendBytes(appendBytes(l.newCertificates, tape), labels)
 	l.nCertificates++
-	l.size += 2*len(text) + len(tape) + len(labels)
+	l.size += len(key) + 64 + len(tape) + len(labels)
 	return index
 }
 

@@ -44,6 +44,14 @@ func (r *certificateReader) read(known *memo[*certificate], text []byte, chains 
 // certificateOverhead is what a certificate costs beside its text and its tape, roughly.
 const certificateOverhead = 160
 
+// appendKey appends what stands for all that is known of the certificate of a text.
+func (c *certificate) appendKey(dst, text []byte) []byte {
+	if c.Readable {
+		return append(append(dst, 1), c.SHA256[:]...)
+	}
+	return append(append(dst, 0), text...) // why it cannot be read depends on the text
+}
+
 // appendLabelsAt appends the labels that depend on when the certificate was seen.
 func (c *certificate) appendLabelsAt(labels []string, time int64, hasTime bool) []string {
 	if !hasTime {

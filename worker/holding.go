@@ -51,10 +51,10 @@ func (x *mapper) testify(protocol uint8) error {
 func (x *mapper) hold(row *record.Row, at reduce.Address) error {
 	x.out.Certificates = x.out.Certificates[:0]
 	for i, c := range x.held {
-		text := row.Certificates[i]
-		index, entered := x.segment.Certificate(row.Want, text)
+		x.key = c.appendKey(x.key[:0], row.Certificates[i])
+		index, entered := x.segment.Certificate(row.Want, x.key)
 		if !entered {
-			index = x.segment.AddCertificate(row.Want, text, c.tape, []byte(c.labels))
+			index = x.segment.AddCertificate(row.Want, x.key, c.tape, []byte(c.labels))
 			x.result.Protocols[row.Want].Certificates++
 			holder := reduce.Holder{Address: at, Certificate: true}
 			holder.Index = index
