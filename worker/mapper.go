@@ -239,8 +239,7 @@ func (x *mapper) record(slice int, row *record.Row) error {
 		return nil
 	}
 	counts := &x.result.Protocols[row.Want]
-	addr, err := netip.ParseAddr(string(row.IP))
-	x.addr, x.hasIP = addr.WithZone(""), err == nil
+	x.addr, x.hasIP = parseAddress(row.IP)
 	if len(x.exclude) > 0 && x.hasIP && x.excluded(x.addr) {
 		counts.Excluded++
 		return nil
@@ -261,6 +260,15 @@ func (x *mapper) record(slice int, row *record.Row) error {
 		return nil
 	}
 	return x.kept(slice, row, a)
+}
+
+// parseAddress reads an address, without its zone.
+func parseAddress(text []byte) (addr netip.Addr, ok bool) {
+	if four, ok := reduce.ParseIPv4(text); ok {
+		return netip.AddrFrom4(four), true
+	}
+	addr, err := netip.ParseAddr(string(text))
+	return addr.WithZone(""), err == nil
 }
 
 // memorable is up to how many octets of a record the answer is remembered: longer ones hardly come again, and each copy of

@@ -3,7 +3,6 @@ package worker
 import (
 	"errors"
 	"io"
-	"net/netip"
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/tape"
@@ -16,6 +15,23 @@ type sideRow struct {
 }
 
 var sideShape = tape.Of[sideRow]()
+
+// readSide takes a side row apart.
+func readSide(row []byte) (ip []byte, certificate int64) {
+	c := tape.Cursor{Rest: row}
+	if c.Byte() != tape.Present {
+		return nil, 0
+	}
+	for field := c.Byte(); field != tape.End; field = c.Byte() {
+		switch field {
+		case 1:
+			ip = c.String()
+		case 2:
+			certificate = c.Int()
+		}
+	}
+	return ip, certificate
+}
 
 // sideMapper offers the certificates of one shard of side tables to the records of their addresses.
 type sideMapper struct {
@@ -60,14 +76,12 @@ func (x *sideMapper) slice(i int) error {
 // offer sights one row. The first row of an address counts, in input order, even when its certificate is malformed.
 func (x *sideMapper) offer(row *record.Row) error {
 	x.row++
-	var side sideRow
-	tape.Decode(sideShape, row.Result, &side)
-	addr, err := netip.ParseAddr(side.IP)
-	if err != nil || side.Certificate == 0 {
+	ip, certificate := readSide(row.Result)
+	addr, ok := parseAddress(ip)
+	if !ok || certificate == 0 {
 		return nil
 	}
-	text := row.Certificates[side.Certificate-1]
-	c := x.mapper.reader.read(x.texts, text, false)
+	c := x.mapper.reader.read(x.texts, row.Certificates[certificate-1], false)
 	x.payload = c.appendPayload(x.payload[:0])
-	return x.mapper.sightings.Offer(addr.WithZone(""), uint32(x.task), x.row, x.payload)
+	return x.mapper.sightings.Offer(addr, uint32(x.task), x.row, x.payload)
 }
