@@ -6,9 +6,19 @@ import (
 	"slices"
 )
 
+// Place remembers where a text was entered into a segment, for who adds the same text again. The zero value is nowhere.
+type Place struct {
+	in   *epoch
+	code uint32
+}
+
+// epoch is the time between two restarts of a dictionary. Its address tells it from all others.
+type epoch struct{ _ byte }
+
 // dictionary numbers texts by their first appearance in an epoch.
 type dictionary struct {
 	codes   map[string]uint32
+	now     *epoch
 	entries uint32 // of the epoch
 	fresh   []byte // entries of the block in hand
 	n       int    // how many of them
@@ -29,9 +39,21 @@ func (d *dictionary) code(text []byte) (code uint32, added int) {
 	return code, len(text) + 64
 }
 
+// codeAt is code for a text whose place may be known.
+func (d *dictionary) codeAt(at *Place, text []byte) (code uint32, added int) {
+	if at == nil {
+		return d.code(text)
+	}
+	if at.in != d.now {
+		code, added = d.code(text)
+		*at = Place{d.now, code}
+	}
+	return at.code, added
+}
+
 func (d *dictionary) restart() {
 	clear(d.codes)
-	d.entries = 0
+	d.entries, d.now = 0, new(epoch)
 }
 
 // size is how long the entries of the block in hand are, with their number.
@@ -59,7 +81,7 @@ type lane struct {
 func newLane() *lane {
 	l := &lane{certificates: map[string]uint32{}, reset: true}
 	for _, d := range l.dictionaries() {
-		d.codes = map[string]uint32{}
+		d.codes, d.now = map[string]uint32{}, new(epoch)
 	}
 	return l
 }
@@ -113,9 +135,9 @@ func (l *lane) add(r *Record) {
 	} else {
 		l.put(columnTime, 0)
 	}
-	l.code(columnStatus, &l.statuses, r.Status)
-	l.code(columnFingerprint, &l.fingerprints, r.Fingerprint)
-	l.code(columnLabels, &l.labels, r.Labels)
+	l.code(columnStatus, &l.statuses, nil, r.Status)
+	l.code(columnFingerprint, &l.fingerprints, r.FingerprintAt, r.Fingerprint)
+	l.code(columnLabels, &l.labels, r.LabelsAt, r.Labels)
 	l.put(columnCertificates, uint64(len(r.Certificates)))
 	for _, index := range r.Certificates {
 		l.put(columnCertificates, uint64(index))
@@ -124,8 +146,8 @@ func (l *lane) add(r *Record) {
 	l.stats.Records++
 }
 
-func (l *lane) code(column int, d *dictionary, text []byte) {
-	code, added := d.code(text)
+func (l *lane) code(column int, d *dictionary, at *Place, text []byte) {
+	code, added := d.codeAt(at, text)
 	l.size += added
 	l.put(column, uint64(code))
 }

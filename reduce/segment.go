@@ -64,6 +64,9 @@ type Record struct {
 	Fingerprint  []byte   // tape
 	Labels       []byte   // label set
 	Certificates []uint32 // as AddCertificate numbered them
+
+	// FingerprintAt and LabelsAt may be given for texts that come again, each with its own: they are not looked up then.
+	FingerprintAt, LabelsAt *Place
 }
 
 // LaneStats says what a lane of a segment holds.

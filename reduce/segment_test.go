@@ -18,10 +18,18 @@ type written struct {
 	texts []string
 }
 
-// writeSegment writes n random records to each of two lanes; distinct makes every fingerprint different.
+// writeSegment writes n random records to each of two lanes; distinct makes every fingerprint different. Texts that come
+// again keep their places, whichever lane and epoch they come in.
 func writeSegment(t testing.TB, r *rand.Rand, n int, distinct bool) (body []byte, lanes [2][]written) {
 	t.Helper()
 	var b bytes.Buffer
+	places := map[string]*Place{}
+	place := func(text []byte) *Place {
+		if places[string(text)] == nil {
+			places[string(text)] = &Place{}
+		}
+		return places[string(text)]
+	}
 	w := NewSegmentWriter(&b, 2)
 	for i := range 2 * n {
 		lane := r.IntN(2)
@@ -32,6 +40,9 @@ func writeSegment(t testing.TB, r *rand.Rand, n int, distinct bool) (body []byte
 		}}
 		if distinct {
 			rec.Fingerprint = bytes.Repeat([]byte(fmt.Sprint(i)), 300)
+		}
+		if r.IntN(2) == 0 {
+			rec.FingerprintAt, rec.LabelsAt = place(rec.Fingerprint), place(rec.Labels)
 		}
 		if r.IntN(4) == 0 {
 			rec.IP, rec.Domain = []byte("2001:DB8::1"), []byte("example.org")

@@ -22,12 +22,14 @@ type answer struct {
 	kept        bool
 	fingerprint []byte
 	labels      string
+
+	fingerprintAt, labelsAt reduce.Place
 }
 
 // memos are what a slot keeps from task to task: answers by protocol.
 type memos struct {
 	job          *job
-	answers      []*memo[answer]
+	answers      []*memo[*answer]
 	certificates []*memo[*certificate]
 }
 
@@ -38,7 +40,7 @@ func (m *memos) forJob(j *job) *memos {
 	}
 	*m = memos{job: j}
 	for range j.protocols {
-		m.answers = append(m.answers, newMemo[answer](memoBytes))
+		m.answers = append(m.answers, newMemo[*answer](memoBytes))
 		m.certificates = append(m.certificates, newMemo[*certificate](memoBytes))
 	}
 	return m
@@ -279,7 +281,7 @@ const memorable = memoBytes / 16
 const huge = 16 << 20
 
 // identify asks the signature, unless it has answered for the same record before.
-func (x *mapper) identify(row *record.Row, success bool) (answer, error) {
+func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 	if len(row.Result) > memorable {
 		a, err := x.ask(row, success)
 		if len(row.Result) > huge {
@@ -299,14 +301,14 @@ func (x *mapper) identify(row *record.Row, success bool) (answer, error) {
 	return a, err
 }
 
-func (x *mapper) ask(row *record.Row, success bool) (answer, error) {
+func (x *mapper) ask(row *record.Row, success bool) (*answer, error) {
 	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, nil)
-	return answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}, err
+	return &answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}, err
 }
 
 // kept handles a record past the filter: it is seen for every question that it takes part in, and carried if it can
 // come out.
-func (x *mapper) kept(slice int, row *record.Row, a answer) error {
+func (x *mapper) kept(slice int, row *record.Row, a *answer) error {
 	counts := &x.result.Protocols[row.Want]
 	at := reduce.Address{Protocol: uint8(row.Want), Shard: uint32(x.task), Index: uint32(counts.Kept)}
 	counts.Kept++
@@ -376,7 +378,7 @@ func (x *mapper) appendIdentity(dst []byte, row *record.Row) []byte {
 }
 
 // localLabels are the labels that the record shows by itself.
-func (x *mapper) localLabels(row *record.Row, a answer) string {
+func (x *mapper) localLabels(row *record.Row, a *answer) string {
 	if len(x.held) == 0 {
 		return a.labels
 	}
@@ -389,13 +391,16 @@ func (x *mapper) localLabels(row *record.Row, a answer) string {
 }
 
 // carry puts the record into the segment.
-func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a answer, labels string) error {
+func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a *answer, labels string) error {
 	out := &x.out
 	out.Slice, out.Row, out.Member, out.Ordinal = uint32(slice), row.Row, uint32(row.Member), at.Index
 	out.IP, out.Domain, out.Status, out.Port = row.IP, row.Domain, row.Status, row.Port
 	out.Time, out.HasTime = row.Time, row.HasTime
-	out.Fingerprint = a.fingerprint
-	out.Labels = append(out.Labels[:0], labels...)
+	out.Fingerprint, out.FingerprintAt = a.fingerprint, &a.fingerprintAt
+	out.Labels, out.LabelsAt = append(out.Labels[:0], labels...), nil
+	if len(x.held) == 0 {
+		out.LabelsAt = &a.labelsAt
+	}
 	err := x.segment.Add(row.Want, out)
 	out.Fingerprint = nil // it may be large
 	return err
