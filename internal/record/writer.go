@@ -21,6 +21,9 @@ const (
 	dictionaryBytes   = 1 << 20   // of one column in one row group, then its pages become plain
 )
 
+// pageCodec compresses the pages of all files, so that they share its tables.
+var pageCodec = zstd.Codec{Level: zstd.SpeedFastest}
+
 // WriterOptions says how a table is written.
 type WriterOptions struct {
 	// RowGroupRows and RowGroupBytes close a row group once it has that many rows, or values of about that many octets,
@@ -50,7 +53,6 @@ type Writer struct {
 	columns  []*columnWriter
 	filled   []int64 // by field: rows of the row group that have a value, or are known to have none
 	shredder shredder
-	codec    zstd.Codec
 	scratch  pageScratch
 	offset   int64
 	rows     int64
@@ -88,7 +90,6 @@ func NewWriter(w io.Writer, shape *tape.Shape, options WriterOptions) (*Writer, 
 	}
 	x := &Writer{
 		out: w, options: options, footer: footer, root: newPlace(shape.Root, 0, 0), columns: newColumns(shape.Root, nil, 0, 0),
-		codec: zstd.Codec{Level: zstd.SpeedFastest},
 	}
 	x.filled = make([]int64, len(x.root.fields))
 	x.shredder = shredder{columns: x.columns, out: make([]entries, len(x.columns))}
@@ -158,7 +159,7 @@ func (w *Writer) catchUp(field int) {
 func (w *Writer) Text(field int, text []byte) {
 	w.catchUp(field)
 	c := w.columns[w.root.fields[field-1].first]
-	c.definitions = append(c.definitions, 1)
+	c.definitions = append(room(c.definitions, 1), 1)
 	w.held.octets += entrySize + c.text(text)
 }
 
@@ -166,8 +167,8 @@ func (w *Writer) Text(field int, text []byte) {
 func (w *Writer) Int(field int, n int64) {
 	w.catchUp(field)
 	c := w.columns[w.root.fields[field-1].first]
-	c.definitions = append(c.definitions, 1)
-	c.numbers = append(c.numbers, n)
+	c.definitions = append(room(c.definitions, 1), 1)
+	c.numbers = append(room(c.numbers, 1), n)
 	w.held.octets += entrySize
 }
 

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go/format"
@@ -58,9 +59,9 @@ func (c *columnWriter) mark() {
 
 // append appends entries and returns how many octets more are held.
 func (c *columnWriter) append(e *entries) (size int64) {
-	c.definitions = append(c.definitions, e.definitions...)
-	c.repetitions = append(c.repetitions, e.repetitions...)
-	c.numbers = append(c.numbers, e.numbers...)
+	c.definitions = appendAll(c.definitions, e.definitions)
+	c.repetitions = appendAll(c.repetitions, e.repetitions)
+	c.numbers = appendAll(c.numbers, e.numbers)
 	for _, text := range e.texts {
 		size += c.text(text)
 	}
@@ -70,7 +71,7 @@ func (c *columnWriter) append(e *entries) (size int64) {
 // text appends a text and returns how many octets more are held, or will be in a page.
 func (c *columnWriter) text(text []byte) (size int64) {
 	before := len(c.words.data)
-	c.codes = append(c.codes, c.words.number(text))
+	c.codes = append(room(c.codes, 1), c.words.number(text))
 	if c.words.plain {
 		return c.words.length(c.codes[len(c.codes)-1:])
 	}
@@ -94,10 +95,28 @@ func (c *columnWriter) absent(rows, definition int) {
 }
 
 func appendRepeated(dst []byte, b byte, n int) []byte {
-	if n == 1 {
-		return append(dst, b)
+	at := len(dst)
+	dst = slices.Grow(room(dst, n), n)[:at+n]
+	for i := range dst[at:] {
+		dst[at+i] = b
 	}
-	return append(dst, bytes.Repeat([]byte{b}, n)...)
+	return dst
+}
+
+// fewValues is up to where a buffer grows by doubling. A larger one grows as append does it, by a quarter: that copies more,
+// and wastes less.
+const fewValues = 1 << 20
+
+// room makes room for n more values.
+func room[T byte | int | int32 | int64](s []T, n int) []T {
+	if cap(s)-len(s) < n && cap(s) < fewValues {
+		return slices.Grow(s, max(n, cap(s)))
+	}
+	return s
+}
+
+func appendAll[T byte | int | int32 | int64](dst, more []T) []T {
+	return append(room(dst, len(more)), more...)
 }
 
 // wordList numbers the texts of a row group. While texts repeat, each has one number; when it turns out that they do
@@ -186,11 +205,11 @@ func (d *wordList) number(text []byte) int32 {
 // enter appends a text. Octets that are not UTF-8 become U+FFFD.
 func (d *wordList) enter(text []byte) int32 {
 	if utf8.Valid(text) {
-		d.data = append(d.data, text...)
+		d.data = appendAll(d.data, text)
 	} else {
 		d.data = append(d.data, string([]rune(string(text)))...)
 	}
-	d.ends = append(d.ends, len(d.data))
+	d.ends = append(room(d.ends, 1), len(d.data))
 	return int32(len(d.ends) - 1)
 }
 

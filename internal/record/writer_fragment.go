@@ -75,22 +75,22 @@ func (w *Writer) put(f *Fragment, repetition byte) {
 	definitions, repetitions, numbers, codes := f.definitions, f.repetitions, f.numbers, f.codes
 	for i, part := range f.parts {
 		c := columns[i]
-		c.definitions = append(c.definitions, definitions[:part.entries]...)
+		c.definitions = appendAll(c.definitions, definitions[:part.entries])
 		definitions = definitions[part.entries:]
 		if c.maxRepetition > 0 {
-			c.repetitions = append(append(c.repetitions, repetition), repetitions[1:part.entries]...)
+			c.repetitions = appendAll(append(c.repetitions, repetition), repetitions[1:part.entries])
 			repetitions = repetitions[part.entries:]
 		}
 		switch {
 		case part.values == 0:
 		case c.isText():
-			c.codes = append(c.codes, codes[:part.values]...)
+			c.codes = appendAll(c.codes, codes[:part.values])
 			if c.words.plain {
 				w.held.octets += c.words.length(codes[:part.values])
 			}
 			codes = codes[part.values:]
 		default:
-			c.numbers = append(c.numbers, numbers[:part.values]...)
+			c.numbers = appendAll(c.numbers, numbers[:part.values])
 			numbers = numbers[part.values:]
 		}
 	}

@@ -144,7 +144,7 @@ func (w *Writer) writeDictionary(c *columnWriter, m *format.ColumnMetaData) erro
 		plain = appendPlain(plain, c.words.text(int32(code)))
 	}
 	w.scratch.values = plain
-	body, err := w.codec.Encode(w.scratch.body, plain)
+	body, err := pageCodec.Encode(w.scratch.body, plain)
 	if err != nil {
 		return w.fail(err)
 	}
@@ -173,7 +173,7 @@ func (w *Writer) writePage(c *columnWriter, s pageSpan, m *format.ColumnMetaData
 	}
 	encoding, err := x.encode(c, s)
 	if err == nil {
-		x.body, err = w.codec.Encode(x.body, x.values)
+		x.body, err = pageCodec.Encode(x.body, x.values)
 	}
 	if err != nil {
 		return b, 0, w.fail(err)
