@@ -242,9 +242,12 @@ func (l *lane) next() {
 	}
 }
 
-// shrink empties a buffer, and gives it up if one large record has blown it up.
+// largeBuffer is a size to which only a large record blows up a buffer.
+const largeBuffer = 4 * blockBytes
+
+// shrink empties a buffer, and gives it up if it is large.
 func shrink(b []byte) []byte {
-	if cap(b) > 4*blockBytes {
+	if cap(b) > largeBuffer {
 		return nil
 	}
 	return b[:0]

@@ -211,7 +211,10 @@ func (s *SegmentReader) load() error {
 		s.certificates = nil
 	}
 	rows := f.uvarint()
-	entries := fields{rest: slices.Clone(f.bytes())} // they stay in use for the whole epoch
+	entries := fields{rest: f.bytes()}
+	if cap(s.raw) <= largeBuffer { // else it is not used again
+		entries.rest = slices.Clone(entries.rest) // they stay in use for the whole epoch
+	}
 	s.enter(&entries)
 	for i := range s.columns {
 		s.columns[i] = fields{rest: f.bytes()}

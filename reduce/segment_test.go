@@ -59,7 +59,8 @@ func writeSegment(t testing.TB, r *rand.Rand, n int, distinct bool) (body []byte
 			rec.Certificates = append(rec.Certificates, index)
 			rec.texts = append(rec.texts, text)
 		}
-		if err := w.Add(lane, &rec.Record); err != nil {
+		given := rec.Record
+		if err := w.Add(lane, &given); err != nil {
 			t.Fatal(err)
 		}
 		lanes[lane] = append(lanes[lane], rec)

@@ -401,7 +401,5 @@ func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a *answer,
 	if len(x.held) == 0 {
 		out.LabelsAt = &a.labelsAt
 	}
-	err := x.segment.Add(row.Want, out)
-	out.Fingerprint = nil // it may be large
-	return err
+	return x.segment.Add(row.Want, out)
 }

@@ -125,6 +125,7 @@ type wordList struct {
 	data     []byte
 	ends     []int // of the texts in data, by number
 	numbers  map[string]int32
+	large    []int32 // numbers of the texts that are too large to be kept in numbers as well
 	plain    bool
 	repeated int   // numbers that were given while not plain
 	last     int32 // what was asked for last
@@ -140,7 +141,8 @@ func (d *wordList) reset() {
 		d.numbers, d.data = map[string]int32{}, []byte{}
 	}
 	clear(d.numbers)
-	d.data, d.ends, d.plain, d.repeated, d.last = shrunk(d.data), d.ends[:0], false, 0, -1
+	d.data, d.ends, d.large = shrunk(d.data), d.ends[:0], d.large[:0]
+	d.plain, d.repeated, d.last = false, 0, -1
 }
 
 // shrunk empties a buffer, and lets go of one that grew far beyond what is usual.
@@ -187,19 +189,41 @@ func (d *wordList) number(text []byte) int32 {
 	if d.last >= 0 && bytes.Equal(d.text(d.last), text) {
 		return d.last
 	}
+	n, known := int32(0), false
 	if !d.plain {
-		if n, ok := d.numbers[string(text)]; ok {
-			d.last = n
-			return n
+		n, known = d.find(text)
+	}
+	if !known {
+		n = d.enter(text)
+		d.note(n, text)
+	}
+	d.last = n
+	return n
+}
+
+// find looks a text up.
+func (d *wordList) find(text []byte) (n int32, known bool) {
+	if len(text) <= dictionaryBytes {
+		n, known = d.numbers[string(text)]
+		return n, known
+	}
+	for _, n := range d.large { // few: the row that is in hand brought them
+		if bytes.Equal(d.text(n), text) {
+			return n, true
 		}
 	}
-	n := d.enter(text)
-	d.last = n
-	if d.plain {
-		return n
+	return 0, false
+}
+
+// note makes a new text be found, while texts repeat.
+func (d *wordList) note(n int32, text []byte) {
+	switch {
+	case d.plain:
+	case len(text) <= dictionaryBytes:
+		d.numbers[string(text)] = n
+	default:
+		d.large = append(d.large, n)
 	}
-	d.numbers[string(text)] = n
-	return n
 }
 
 // enter appends a text. Octets that are not UTF-8 become U+FFFD.

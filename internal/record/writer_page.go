@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"hash/crc32"
 	"math/bits"
+	"slices"
 
 	deltas "github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/encoding/rle"
@@ -144,11 +145,10 @@ func (w *Writer) writeDictionary(c *columnWriter, m *format.ColumnMetaData) erro
 		plain = appendPlain(plain, c.words.text(int32(code)))
 	}
 	w.scratch.values = plain
-	body, err := pageCodec.Encode(w.scratch.body, plain)
-	if err != nil {
+	if err := w.scratch.compress(); err != nil {
 		return w.fail(err)
 	}
-	w.scratch.body = body
+	body := w.scratch.body
 	return w.writeParts(m, &format.PageHeader{
 		Type: format.DictionaryPage, UncompressedPageSize: int32(len(plain)), CompressedPageSize: int32(len(body)),
 		CRC:                  int32(crc32.ChecksumIEEE(body)),
@@ -173,7 +173,7 @@ func (w *Writer) writePage(c *columnWriter, s pageSpan, m *format.ColumnMetaData
 	}
 	encoding, err := x.encode(c, s)
 	if err == nil {
-		x.body, err = pageCodec.Encode(x.body, x.values)
+		err = x.compress()
 	}
 	if err != nil {
 		return b, 0, w.fail(err)
@@ -220,6 +220,18 @@ func (x *pageScratch) start(c *columnWriter) {
 	x.stamp = 0
 	x.values, x.body = shrunk(x.values), shrunk(x.body)
 }
+
+// compress packs x.values into x.body.
+func (x *pageScratch) compress() (err error) {
+	if len(x.values) > largePage { // else the body is copied while it grows, and both are held
+		x.body = slices.Grow(x.body[:0], len(x.values)+len(x.values)>>8)
+	}
+	x.body, err = pageCodec.Encode(x.body, x.values)
+	return err
+}
+
+// largePage is a size of which few copies fit into a process's memory.
+const largePage = 16 << 20
 
 // encode writes a page's values into x.values.
 func (x *pageScratch) encode(c *columnWriter, s pageSpan) (format.Encoding, error) {
