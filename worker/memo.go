@@ -31,7 +31,7 @@ func (m *memo[V]) get(key []byte) (V, bool) {
 func (m *memo[V]) put(key []byte, v V, size int) {
 	m.size += len(key) + size + entryOverhead
 	if m.size > m.limit {
-		m.old, m.young = m.young, make(map[string]V, len(m.young)/2)
+		m.old, m.young = m.young, make(map[string]V, len(m.young))
 		m.size = len(key) + size + entryOverhead
 	}
 	m.young[string(key)] = v
