@@ -56,21 +56,29 @@ func (x *sideMapper) slice(i int) error {
 	for {
 		row, err := reader.Next()
 		x.moved.rows.Add(1)
-		var bad *record.RowError
-		switch {
-		case err == io.EOF:
+		switch err {
+		case nil:
+			err = x.offer(row)
+		case io.EOF:
 			x.moved.bytes.Add(reader.Counts().Bytes)
 			return x.mapper.endSlice(i, reader, seen)
-		case errors.As(err, &bad):
-			bad.Want, bad.Member = record.Other, -1
-			err = x.mapper.rejected(i, bad)
-		case err == nil:
-			err = x.offer(row)
+		default:
+			err = x.rejected(i, err)
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// rejected carries a row that cannot be read to the rejects, and returns other errors.
+func (x *sideMapper) rejected(slice int, err error) error {
+	var bad *record.RowError
+	if !errors.As(err, &bad) {
+		return err
+	}
+	bad.Want, bad.Member = record.Other, -1
+	return x.mapper.rejected(slice, bad)
 }
 
 // offer sights one row. The first row of an address counts, in input order, even when its certificate is malformed.
