@@ -267,3 +267,35 @@ func manyHosts(t *testing.T, hosts uint32, budget int) (path string, extent shar
 	}
 	return path, extents[Reuse][0]
 }
+
+// TestBlocksAreForgotten: a reader keeps no large blocks for the few octets that they add to a dictionary.
+func TestBlocksAreForgotten(t *testing.T) {
+	const blocks, size = 40, 5 << 20
+	var b bytes.Buffer
+	w := NewSegmentWriter(&b, 1)
+	for i := range blocks {
+		rec := Record{Row: int64(i), Domain: bytes.Repeat([]byte{'a'}, size), Fingerprint: noise(i, 20)}
+		if err := w.Add(0, &rec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s, err := OpenSegment(bytes.NewReader(b.Bytes()), int64(b.Len()), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range blocks {
+		if _, err := s.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var held runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&held)
+	if held.HeapAlloc > 6*size {
+		t.Errorf("%d MiB are held after %d blocks of 5 MiB", held.HeapAlloc>>20, blocks)
+	}
+	runtime.KeepAlive(s)
+}

@@ -212,7 +212,7 @@ func (s *SegmentReader) load() error {
 	}
 	rows := f.uvarint()
 	entries := fields{rest: f.bytes()}
-	if cap(s.raw) <= largeBuffer { // else it is not used again
+	if cap(s.raw) <= largeBuffer || len(entries.rest) < len(s.raw)/2 { // else the block is not used again, and is mostly theirs
 		entries.rest = slices.Clone(entries.rest) // they stay in use for the whole epoch
 	}
 	s.enter(&entries)

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -125,7 +126,7 @@ type wordList struct {
 	data     []byte
 	ends     []int // of the texts in data, by number
 	numbers  map[string]int32
-	large    []int32 // numbers of the texts that are too large to be kept in numbers as well
+	large    map[[sha256.Size]byte]int32 // the same of texts that are too large to be kept twice, by their hash
 	plain    bool
 	repeated int   // numbers that were given while not plain
 	last     int32 // what was asked for last
@@ -138,11 +139,11 @@ const (
 
 func (d *wordList) reset() {
 	if d.numbers == nil {
-		d.numbers, d.data = map[string]int32{}, []byte{}
+		d.numbers, d.large, d.data = map[string]int32{}, map[[sha256.Size]byte]int32{}, []byte{}
 	}
 	clear(d.numbers)
-	d.data, d.ends, d.large = shrunk(d.data), d.ends[:0], d.large[:0]
-	d.plain, d.repeated, d.last = false, 0, -1
+	clear(d.large)
+	d.data, d.ends, d.plain, d.repeated, d.last = shrunk(d.data), d.ends[:0], false, 0, -1
 }
 
 // shrunk empties a buffer, and lets go of one that grew far beyond what is usual.
@@ -207,12 +208,8 @@ func (d *wordList) find(text []byte) (n int32, known bool) {
 		n, known = d.numbers[string(text)]
 		return n, known
 	}
-	for _, n := range d.large { // few: the row that is in hand brought them
-		if bytes.Equal(d.text(n), text) {
-			return n, true
-		}
-	}
-	return 0, false
+	n, known = d.large[sha256.Sum256(text)]
+	return n, known
 }
 
 // note makes a new text be found, while texts repeat.
@@ -222,7 +219,7 @@ func (d *wordList) note(n int32, text []byte) {
 	case len(text) <= dictionaryBytes:
 		d.numbers[string(text)] = n
 	default:
-		d.large = append(d.large, n)
+		d.large[sha256.Sum256(text)] = n
 	}
 }
 

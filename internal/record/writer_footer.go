@@ -38,10 +38,13 @@ type chunkIndex struct {
 func (x *chunkIndex) add(at format.PageLocation, b bounds, nulls int64) {
 	x.pages.PageLocations = append(x.pages.PageLocations, at)
 	v := &x.values
+	if x.unknown = x.unknown || len(b.min) > longestBound || len(b.max) > longestBound; x.unknown {
+		x.values = format.ColumnIndex{} // it is not written, and its values may be large
+		return
+	}
 	v.NullPages = append(v.NullPages, b.min == nil)
 	v.MinValues, v.MaxValues = append(v.MinValues, b.min), append(v.MaxValues, b.max)
 	v.NullCounts = append(v.NullCounts, nulls)
-	x.unknown = x.unknown || len(b.min) > longestBound || len(b.max) > longestBound
 }
 
 // writeFooter writes the indexes of all pages, and the footer.
