@@ -46,7 +46,8 @@ const (
 	fieldError
 )
 
-var certificateShape = tape.Of[Certificate]()
+// CertificateShape is the shape of a [Certificate].
+var CertificateShape = tape.Of[Certificate]()
 
 // CertificateReader reads certificates one after the other. The zero value is ready.
 type CertificateReader struct{ der, text []byte }
@@ -84,7 +85,7 @@ func (r *CertificateReader) Append(dst []byte, labels []string, text []byte, cha
 func ReadCertificate(text []byte, chains bool) (c Certificate, facts CertificateFacts, labels []string) {
 	var r CertificateReader
 	t, labels, facts := r.Append(nil, nil, text, chains)
-	tape.Decode(certificateShape, t, &c)
+	tape.Decode(CertificateShape, t, &c)
 	return c, facts, labels
 }
 

@@ -16,7 +16,7 @@ type CertificateFacts struct {
 	Readable   bool // it is a certificate; else nothing but SHA256 is known
 }
 
-// FactsOf returns the facts of a certificate from its tape.
+// FactsOf returns the facts of a certificate from its tape. It panics on other octets, as a [tape.Cursor] does.
 func FactsOf(certificate []byte) (f CertificateFacts) {
 	c := tape.Cursor{Rest: certificate[1:]}
 	for field := c.Byte(); field != tape.End; field = c.Byte() {
@@ -31,7 +31,7 @@ func FactsOf(certificate []byte) (f CertificateFacts) {
 		case fieldNotAfter:
 			f.NotAfter = c.Int()
 		default:
-			c.Skip(certificateShape.Root.Fields[field-1])
+			c.Skip(CertificateShape.Root.Fields[field-1])
 		}
 	}
 	return f

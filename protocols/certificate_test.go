@@ -120,8 +120,7 @@ func TestCertificateValidity(t *testing.T) {
 		{"backwards", -2 * day, -day, []string{"certificate:validity:expired", "certificate:validity:future", "certificate:validity:negative"}},
 	} {
 		_, facts, labels := protocols.ReadCertificate(certificateOf(t, from, from.Add(c.length)), false)
-		labels = facts.AppendLabelsAt(labels, from.Add(c.seen).UnixMicro())
-		slices.Sort(labels)
+		labels = append(facts.AppendLabelsAt(nil, from.Add(c.seen).UnixMicro()), labels...)
 		if !slices.Equal(labels, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, labels, c.want)
 		}
@@ -168,7 +167,24 @@ func FuzzReadCertificate(f *testing.F) {
 		if c.Error == nil && (c.SPKISHA256 == nil || c.NotBefore == nil || c.NotAfter == nil || c.SelfSigned == nil) {
 			t.Errorf("a certificate without key, dates or names: %+v", c)
 		}
+		checkTape(t, text, chains, &c)
 		checkCertificate(t, string(text), chains)
 		compareWithStandard(t, text)
 	})
+}
+
+// checkTape wants of a reader that has read before the tape that the values have, and of the tape the same facts.
+func checkTape(t *testing.T, text []byte, chains bool, want *protocols.Certificate) {
+	t.Helper()
+	var r protocols.CertificateReader
+	r.Append(nil, nil, bytes.Repeat([]byte("MIIBAAA"), 40), true)
+	_, _, before := r.Append(nil, nil, text, !chains)
+	got, labels, facts := r.Append([]byte("what stands before"), []string{"a label"}, text, chains)
+	got, found := bytes.CutPrefix(got, []byte("what stands before"))
+	if shape := tape.Of[protocols.Certificate](); !found || !bytes.Equal(got, tape.Append(shape, nil, want)) {
+		t.Errorf("tape %x of %+v", got, want)
+	}
+	if protocols.FactsOf(got) != facts || labels[0] != "a label" || before.Readable && facts.Readable && before != facts {
+		t.Errorf("facts %+v, %+v from the tape, %+v before, labels %q", facts, protocols.FactsOf(got), before, labels)
+	}
 }

@@ -112,8 +112,8 @@ func (s *SegmentWriter) AddCertificate(lane int, key, tape, labels []byte) (inde
 	return index
 }
 
-// Add adds a record to a lane. It keeps nothing of r, and takes the fingerprint and the places away: whoever holds a huge one no
-// longer spares its memory while the block is packed.
+// Add adds a record to a lane. It keeps nothing of r, and takes the fingerprint and the places away, so that a huge fingerprint
+// can be freed before its block is packed.
 func (s *SegmentWriter) Add(lane int, r *Record) error {
 	l := s.lanes[lane]
 	l.add(r)

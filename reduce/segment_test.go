@@ -6,6 +6,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,6 +78,43 @@ func TestSegmentRoundTrip(t *testing.T) {
 		body, lanes := writeSegment(t, r, 12_000, distinct)
 		for lane, want := range lanes {
 			compareLane(t, body, lane, want)
+		}
+	}
+}
+
+// TestPlaces: known places change no octet of a segment, wherever they are from.
+func TestPlaces(t *testing.T) {
+	write := func(place func(string) *Place) []byte {
+		var b bytes.Buffer
+		w := NewSegmentWriter(&b, 2)
+		r := rand.New(rand.NewPCG(5, 6))
+		for i := range 20_000 {
+			fingerprint := pick(r, "fingerprint", 50)
+			if r.IntN(4) == 0 {
+				fingerprint = strings.Repeat(fmt.Sprint(i), 600) // epochs end
+			}
+			rec := Record{Row: int64(i), Fingerprint: []byte(fingerprint), Labels: []byte(pick(r, "label", 3))}
+			rec.FingerprintAt, rec.LabelsAt = place(fingerprint), place(string(rec.Labels))
+			if err := w.Add(r.IntN(2), &rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	want := write(func(string) *Place { return nil })
+	places := map[string]*Place{}
+	for range 2 { // the second time they are another segment's
+		got := write(func(text string) *Place {
+			if places[text] == nil {
+				places[text] = &Place{}
+			}
+			return places[text]
+		})
+		if !bytes.Equal(got, want) {
+			t.Fatal("another segment")
 		}
 	}
 }

@@ -16,9 +16,6 @@ type certificate struct {
 	labels string // those that do not depend on time
 }
 
-// certificateShape is compiled once; it does not change.
-var certificateShape = tape.Of[protocols.Certificate]()
-
 // certificateReader reads certificates and remembers them by their text.
 type certificateReader struct {
 	reader protocols.CertificateReader
@@ -42,7 +39,7 @@ func (r *certificateReader) read(known *memo[*certificate], text []byte, chains 
 }
 
 // certificateOverhead is what a certificate costs beside its text and its tape, roughly.
-const certificateOverhead = 160
+const certificateOverhead = 256
 
 // appendKey appends what stands for all that is known of the certificate of a text.
 func (c *certificate) appendKey(dst, text []byte) []byte {
@@ -69,7 +66,7 @@ func (c *certificate) appendPayload(dst []byte) []byte {
 // fromPayload undoes appendPayload.
 func fromPayload(p []byte) (*certificate, error) {
 	size, n := binary.Uvarint(p)
-	if n <= 0 || size > uint64(len(p)-n) {
+	if n <= 0 || size == 0 || size > uint64(len(p)-n) {
 		return nil, errors.New("read attached certificate: damaged payload")
 	}
 	t := p[n : n+int(size)]

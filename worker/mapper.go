@@ -14,38 +14,6 @@ import (
 	"github.com/dice-engine/dice/shard"
 )
 
-// memoBytes bounds what a slot remembers of one protocol's records, and of its certificates, per generation.
-const memoBytes = 4 << 20
-
-// answer is what a signature said of a record.
-type answer struct {
-	kept        bool
-	fingerprint []byte
-	labels      string
-
-	fingerprintAt, labelsAt reduce.Place
-}
-
-// memos are what a slot keeps from task to task: answers by protocol.
-type memos struct {
-	job          *job
-	answers      []*memo[*answer]
-	certificates []*memo[*certificate]
-}
-
-// forJob returns the memos, emptied when they were another job's.
-func (m *memos) forJob(j *job) *memos {
-	if m.job == j {
-		return m
-	}
-	*m = memos{job: j}
-	for range j.protocols {
-		m.answers = append(m.answers, newMemo[*answer](memoBytes))
-		m.certificates = append(m.certificates, newMemo[*certificate](memoBytes))
-	}
-	return m
-}
-
 // mapper labels the records of one shard.
 type mapper struct {
 	*attempt
@@ -296,7 +264,7 @@ func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 	}
 	a, err := x.ask(row, success)
 	if err == nil {
-		answers.put(x.key, a, len(a.fingerprint)+len(a.labels))
+		answers.put(x.key, a, len(a.fingerprint)+len(a.labels)+answerOverhead)
 	}
 	return a, err
 }

@@ -1,5 +1,7 @@
 package worker
 
+import "github.com/dice-engine/dice/reduce"
+
 // memo remembers answers by content, within bounds: when a generation is full it becomes the old one, and what was in
 // the old one and not asked for since is forgotten. Keys are compared in full, so an answer is never another's.
 type memo[V any] struct {
@@ -35,4 +37,39 @@ func (m *memo[V]) put(key []byte, v V, size int) {
 		m.size = len(key) + size + entryOverhead
 	}
 	m.young[string(key)] = v
+}
+
+// memoBytes bounds what a slot remembers of one protocol's records, and of its certificates, per generation.
+const memoBytes = 4 << 20
+
+// answer is what a signature said of a record.
+type answer struct {
+	kept        bool
+	fingerprint []byte
+	labels      string
+
+	fingerprintAt, labelsAt reduce.Place
+}
+
+// answerOverhead is what an answer costs beside its texts, roughly.
+const answerOverhead = 96
+
+// memos are what a slot keeps from task to task: answers by protocol.
+type memos struct {
+	job          *job
+	answers      []*memo[*answer]
+	certificates []*memo[*certificate]
+}
+
+// forJob returns the memos, emptied when they were another job's.
+func (m *memos) forJob(j *job) *memos {
+	if m.job == j {
+		return m
+	}
+	*m = memos{job: j}
+	for range j.protocols {
+		m.answers = append(m.answers, newMemo[*answer](memoBytes))
+		m.certificates = append(m.certificates, newMemo[*certificate](memoBytes))
+	}
+	return m
 }

@@ -67,7 +67,7 @@ type hostFields struct{ certificate, key byte }
 // findHostFields looks the numbers up; hosts are only known of certificates without error, so nothing may follow them
 // but the error.
 func findHostFields() hostFields {
-	fields := certificateShape.Root.Fields
+	fields := protocols.CertificateShape.Root.Fields
 	n := len(fields)
 	if fields[n-3].Name() != "certificate_hosts" || fields[n-2].Name() != "key_hosts" || fields[n-1].Name() != "error" {
 		panic(fmt.Sprintf("worker: a certificate ends with %s", fields[n-1].Name()))

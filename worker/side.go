@@ -90,6 +90,9 @@ func (x *sideMapper) offer(row *record.Row) error {
 		return nil
 	}
 	c := x.mapper.reader.read(x.texts, row.Certificates[certificate-1], false)
+	if cap(x.payload) > memorable {
+		x.payload = nil
+	}
 	x.payload = c.appendPayload(x.payload[:0])
 	return x.mapper.sightings.Offer(addr, uint32(x.task), x.row, x.payload)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // TestCost guards what a job costs by a ratio that hardly depends on the machine: its processor time, from plan to publish,
-// to that of encoding/json decoding the same lines into nothing. The limit is half over what was measured; one that is met no
+// to that of encoding/json decoding the same lines into maps. The limit is half over what was measured; one that is met no
 // more calls for a profile of what was added. The race detector slows the two down unequally.
 func TestCost(t *testing.T) {
 	const most = 1.4
