@@ -107,10 +107,12 @@ func decodeField(c *Cursor, n *Node, v reflect.Value) {
 }
 
 func decodeElems(c *Cursor, n *Node, v reflect.Value) {
-	elem := v.Type().Elem()
 	for mark := c.Byte(); mark != End; mark = c.Byte() {
-		v.Set(reflect.Append(v, reflect.Zero(elem)))
-		at := v.Index(v.Len() - 1)
+		last := v.Len()
+		v.Grow(1)
+		v.SetLen(last + 1)
+		at := v.Index(last)
+		at.SetZero()
 		if n.Kind == Map {
 			at.Field(0).SetString(string(c.String()))
 			at = at.Field(1)
