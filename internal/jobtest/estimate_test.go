@@ -122,9 +122,6 @@ func TestEstimateAgainstReality(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.scan.Rows, c.scan.Seed = 60_000, 21
-			if testing.Short() {
-				c.scan.Rows = 25_000
-			}
 			dir, _ := scan(t, c.scan)
 			command := scanCommand(dir)
 			command.Options.ShardBytes, command.Options.PartitionRows = 128<<10, 4000
