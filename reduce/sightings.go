@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/netip"
 
+	"github.com/dchest/siphash"
+
 	"github.com/dice-engine/dice/internal/run"
 	"github.com/dice-engine/dice/shard"
 )
@@ -24,7 +26,7 @@ const (
 
 // Config says how sightings are collected.
 type Config struct {
-	Key        []byte // keys the hashes that stand for identities: from the plan
+	Key        []byte // 16 octets that key the hashes which stand for identities: from the plan
 	Partitions int    // at most 256
 	Budget     int    // octets of memory
 	Scratch    string // folder for the rest
@@ -58,15 +60,21 @@ const (
 // Sightings collects what one task saw. It is used by one goroutine.
 type Sightings struct {
 	cfg     Config
+	key     [2]uint64 // Config.Key
 	sorters [rounds]*run.Sorter
 	seen    map[[identitySize]byte]struct{}
 	buf     []byte // partition, then the record
-	hash    []byte
+	hashed  []byte
 }
 
 // NewSightings returns an empty collection.
 func NewSightings(cfg Config) *Sightings {
-	s := &Sightings{cfg: cfg, seen: map[[identitySize]byte]struct{}{}}
+	var key [16]byte
+	copy(key[:], cfg.Key)
+	s := &Sightings{
+		cfg: cfg, key: [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])},
+		seen: map[[identitySize]byte]struct{}{},
+	}
 	for i := range s.sorters {
 		s.sorters[i] = run.NewSorter(cfg.Budget/int(rounds), cfg.Scratch)
 	}
@@ -88,11 +96,12 @@ func (s *Sightings) add(r Round, rec []byte) error {
 	return s.sorters[r].Add(rec)
 }
 
-// identity hashes an identity with the job's key, so that nobody can make two of them meet.
+// identity hashes an identity by SipHash-2-4 with the job's key, so that nobody who lacks it can make two of them meet.
 func (s *Sightings) identity(question byte, key []byte) (h [identitySize]byte) {
-	s.hash = append(append(append(s.hash[:0], s.cfg.Key...), question), key...)
-	sum := sha256.Sum256(s.hash)
-	copy(h[:], sum[:])
+	s.hashed = append(append(s.hashed[:0], question), key...)
+	high, low := siphash.Hash128(s.key[0], s.key[1], s.hashed)
+	binary.BigEndian.PutUint64(h[:], high)
+	binary.BigEndian.PutUint64(h[8:], low)
 	return h
 }
 
