@@ -5,13 +5,19 @@ import "github.com/dice-engine/dice/reduce"
 // memo remembers answers by content, within bounds: when a generation is full it becomes the old one, and what was in
 // the old one and not asked for since is forgotten. Keys are compared in full, so an answer is never another's.
 type memo[V any] struct {
-	young, old map[string]V
-	size       int // octets of keys and values in young
+	young, old map[string]remembered[V]
+	size       int // octets of keys and answers in young
 	limit      int
 }
 
+// remembered is an answer that takes size octets beside its key.
+type remembered[V any] struct {
+	answer V
+	size   int
+}
+
 func newMemo[V any](limit int) *memo[V] {
-	return &memo[V]{young: map[string]V{}, limit: limit}
+	return &memo[V]{young: map[string]remembered[V]{}, limit: limit}
 }
 
 // entryOverhead is what a map entry costs beside its octets, roughly.
@@ -19,24 +25,24 @@ const entryOverhead = 96
 
 // get returns the answer to key, if it is remembered.
 func (m *memo[V]) get(key []byte) (V, bool) {
-	if v, ok := m.young[string(key)]; ok {
-		return v, true
+	if r, ok := m.young[string(key)]; ok {
+		return r.answer, true
 	}
-	v, ok := m.old[string(key)]
+	r, ok := m.old[string(key)]
 	if ok {
-		m.put(key, v, 0)
+		m.put(key, r.answer, r.size)
 	}
-	return v, ok
+	return r.answer, ok
 }
 
 // put remembers an answer that takes size octets beside its key.
-func (m *memo[V]) put(key []byte, v V, size int) {
+func (m *memo[V]) put(key []byte, answer V, size int) {
 	m.size += len(key) + size + entryOverhead
 	if m.size > m.limit {
-		m.old, m.young = m.young, make(map[string]V, len(m.young))
+		m.old, m.young = m.young, make(map[string]remembered[V], len(m.young))
 		m.size = len(key) + size + entryOverhead
 	}
-	m.young[string(key)] = v
+	m.young[string(key)] = remembered[V]{answer, size}
 }
 
 // memoBytes bounds what a slot remembers of one protocol's records, and of its certificates, per generation.

@@ -33,6 +33,21 @@ func TestMemoForgetsAndNeverLies(t *testing.T) {
 	}
 }
 
+// TestMemoCountsWhatItKeeps: an answer that is asked for again and outlives its generation counts as much as before.
+func TestMemoCountsWhatItKeeps(t *testing.T) {
+	const limit, large = 10_000, 1_000
+	m := newMemo[int](limit)
+	for i := range 200 {
+		for n := range i { // each is asked for in every round
+			m.get(fmt.Append(nil, n))
+		}
+		m.put(fmt.Append(nil, i), i, large)
+		if held := (len(m.young) + len(m.old)) * large; held > 2*limit {
+			t.Fatalf("answers of %d octets are held, at most %d", held, 2*limit)
+		}
+	}
+}
+
 func TestLabelSets(t *testing.T) {
 	set := joinLabels("b", "a", "b")
 	if got := splitLabels(nil, set); fmt.Sprint(got) != "[a b]" {
