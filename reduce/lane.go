@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math/bits"
 	"slices"
+
+	"github.com/dice-engine/dice/internal/words"
 )
 
 // Place remembers where a text was entered into a segment, for who adds the same text again. The zero value is nowhere.
@@ -17,22 +19,20 @@ type epoch struct{ _ byte }
 
 // dictionary numbers texts by their first appearance in an epoch.
 type dictionary struct {
-	codes   map[string]uint32
-	now     *epoch
-	entries uint32 // of the epoch
-	fresh   []byte // entries of the block in hand
-	n       int    // how many of them
+	texts words.List // of the epoch
+	now   *epoch
+	fresh []byte // entries of the block in hand
+	n     int    // how many of them
 }
 
-// code returns the number of a text, entering it if it is new. One that begins a new epoch by its size is not looked up.
+// code returns the number of a text, entering it if it is new. One that ends the epoch by its size is not kept.
 func (d *dictionary) code(text []byte) (code uint32, added int) {
-	if code, ok := d.codes[string(text)]; ok {
-		return code, 0
+	entries := uint32(d.texts.Len())
+	if code = entries; len(text) < epochBytes {
+		code = uint32(d.texts.Number(text))
 	}
-	code = d.entries
-	d.entries++
-	if len(text) < epochBytes {
-		d.codes[string(text)] = code
+	if code < entries {
+		return code, 0
 	}
 	d.fresh = appendBytes(d.fresh, text)
 	d.n++
@@ -52,8 +52,8 @@ func (d *dictionary) codeAt(at *Place, text []byte) (code uint32, added int) {
 }
 
 func (d *dictionary) restart() {
-	clear(d.codes)
-	d.entries, d.now = 0, new(epoch)
+	d.texts.Reset(largeBuffer)
+	d.now = new(epoch)
 }
 
 // size is how long the entries of the block in hand are, with their number.
@@ -65,7 +65,8 @@ type lane struct {
 	stats  LaneStats
 
 	fingerprints, labels, statuses dictionary
-	certificates                   map[string]uint32
+	certificates                   words.List // their keys, of the epoch
+	certificatesBefore             uint32     // of earlier epochs
 	newCertificates                []byte
 	nCertificates                  int
 
@@ -79,9 +80,9 @@ type lane struct {
 }
 
 func newLane() *lane {
-	l := &lane{certificates: map[string]uint32{}, reset: true}
+	l := &lane{reset: true}
 	for _, d := range l.dictionaries() {
-		d.codes, d.now = map[string]uint32{}, new(epoch)
+		d.now = new(epoch)
 	}
 	return l
 }
@@ -95,7 +96,8 @@ func (l *lane) restart() {
 	for _, d := range l.dictionaries() {
 		d.restart()
 	}
-	clear(l.certificates)
+	l.certificates.Reset(largeBuffer)
+	l.certificatesBefore = uint32(l.stats.Certificates)
 	l.size, l.reset = 0, true
 }
 

@@ -95,17 +95,17 @@ func NewSegmentWriter(w io.Writer, lanes int) *SegmentWriter {
 
 // Certificate looks a certificate up by a key that stands for its content: its index in the lane, if it was entered lately.
 func (s *SegmentWriter) Certificate(lane int, key []byte) (index uint32, known bool) {
-	index, known = s.lanes[lane].certificates[string(key)]
-	return index, known
+	l := s.lanes[lane]
+	number, known := l.certificates.Find(key)
+	return l.certificatesBefore + uint32(number), known
 }
 
-// AddCertificate enters a certificate: its key, its tape and its label set. Indices count up from 0 in each lane. The
+// AddCertificate enters a certificate that is not known: its key, its tape and its label set. Indices count up from 0 in each lane. The
 // record that holds it is the next one added to the lane: only then room is made for more.
 func (s *SegmentWriter) AddCertificate(lane int, key, tape, labels []byte) (index uint32) {
 	l := s.lanes[lane]
-	index = uint32(l.stats.Certificates)
+	index = l.certificatesBefore + uint32(l.certificates.Number(key))
 	l.stats.Certificates++
-	l.certificates[string(key)] = index
 	l.newCertificates = appendBytes(appendBytes(l.newCertificates, tape), labels)
 	l.nCertificates++
 	l.size += len(key) + 64 + len(tape) + len(labels)

@@ -18,7 +18,7 @@ const module = "github.com/dice-engine/dice/"
 // drawing lists the folders by floor, the ground floor first. Packages of one folder may import each other.
 func drawing() [][]string {
 	return [][]string{
-		{"internal/tape"},
+		{"internal/tape", "internal/words"},
 		{"protocols", "shard", "internal/run", "internal/zgrab2", "internal/estimate"},
 		{"internal/store", "internal/queue", "internal/record", "internal/telemetry", "internal/notice", "internal/scratch"},
 		{"reduce"},
@@ -31,6 +31,7 @@ func drawing() [][]string {
 func outside() map[string][]string {
 	return map[string][]string{
 		"internal/tape":     {},
+		"internal/words":    {},
 		"internal/zgrab2":   {},
 		"internal/estimate": {},
 		"internal/run":      {"github.com/klauspost/compress", "golang.org/x/sync"},

@@ -2,7 +2,6 @@ package record
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"math"
 	"slices"
 	"unicode/utf8"
@@ -10,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/internal/words"
 )
 
 // columnWriter gathers one column's values of the row group in hand.
@@ -52,8 +52,8 @@ func (c *columnWriter) values() int {
 func (c *columnWriter) mark() {
 	if c.isText() && !c.words.plain && c.words.excessive(c.values()) {
 		c.words.plain, c.plainFrom = true, len(c.marks)
-		c.words.repeated = c.words.size()
-		clear(c.words.numbers)
+		c.words.repeated = c.words.Len()
+		c.words.Forget()
 	}
 	c.marks = append(c.marks, rowStart{len(c.definitions), c.values()})
 }
@@ -71,12 +71,12 @@ func (c *columnWriter) append(e *entries) (size int64) {
 
 // text appends a text and returns how many octets more are held, or will be in a page.
 func (c *columnWriter) text(text []byte) (size int64) {
-	before := len(c.words.data)
+	before := c.words.Octets()
 	c.codes = append(room(c.codes, 1), c.words.number(text))
 	if c.words.plain {
 		return c.words.length(c.codes[len(c.codes)-1:])
 	}
-	return int64(len(c.words.data) - before)
+	return int64(c.words.Octets() - before)
 }
 
 // reset forgets the row group.
@@ -123,10 +123,7 @@ func appendAll[T byte | int | int32 | int64](dst, more []T) []T {
 // wordList numbers the texts of a row group. While texts repeat, each has one number; when it turns out that they do
 // not, looking them up is given up for the rest of the row group.
 type wordList struct {
-	data     []byte
-	ends     []int // of the texts in data, by number
-	numbers  map[string]int32
-	large    map[[sha256.Size]byte]int32 // the same of texts that are too large to be kept twice, by their hash
+	words.List
 	plain    bool
 	repeated int   // numbers that were given while not plain
 	last     int32 // what was asked for last
@@ -138,12 +135,8 @@ const (
 )
 
 func (d *wordList) reset() {
-	if d.numbers == nil {
-		d.numbers, d.large, d.data = map[string]int32{}, map[[sha256.Size]byte]int32{}, []byte{}
-	}
-	clear(d.numbers)
-	clear(d.large)
-	d.data, d.ends, d.plain, d.repeated, d.last = shrunk(d.data), d.ends[:0], false, 0, -1
+	d.Reset(4 * dictionaryBytes)
+	d.plain, d.repeated, d.last = false, 0, -1
 }
 
 // shrunk empties a buffer, and lets go of one that grew far beyond what is usual.
@@ -154,84 +147,41 @@ func shrunk(b []byte) []byte {
 	return b[:0]
 }
 
-func (d *wordList) size() int { return len(d.ends) }
-
 // entered is how many texts a dictionary page would hold.
 func (d *wordList) entered() int {
 	if d.plain {
 		return d.repeated
 	}
-	return d.size()
+	return d.Len()
 }
 
 // excessive says whether a dictionary does not pay, or is too large, after so many texts.
 func (d *wordList) excessive(asked int) bool {
-	return asked >= dictionaryTrial && d.size()*dictionaryShare > asked || len(d.data) > dictionaryBytes
-}
-
-func (d *wordList) text(number int32) []byte {
-	start := 0
-	if number > 0 {
-		start = d.ends[number-1]
-	}
-	return d.data[start:d.ends[number]]
+	return asked >= dictionaryTrial && d.Len()*dictionaryShare > asked || d.Octets() > dictionaryBytes
 }
 
 // length adds up texts' octets.
 func (d *wordList) length(numbers []int32) (octets int64) {
 	for _, number := range numbers {
-		octets += int64(len(d.text(number)))
+		octets += int64(len(d.Text(number)))
 	}
 	return octets
 }
 
-// number returns the number of a text, entering it if it is new.
+// number returns the number of a text, entering it if it is new. Octets that are not UTF-8 become U+FFFD.
 func (d *wordList) number(text []byte) int32 {
-	if d.last >= 0 && bytes.Equal(d.text(d.last), text) {
+	if d.last >= 0 && bytes.Equal(d.Text(d.last), text) {
 		return d.last
 	}
-	n, known := int32(0), false
-	if !d.plain {
-		n, known = d.find(text)
+	if !utf8.Valid(text) {
+		text = []byte(string([]rune(string(text))))
 	}
-	if !known {
-		n = d.enter(text)
-		d.note(n, text)
-	}
-	d.last = n
-	return n
-}
-
-// find looks a text up.
-func (d *wordList) find(text []byte) (n int32, known bool) {
-	if len(text) <= dictionaryBytes {
-		n, known = d.numbers[string(text)]
-		return n, known
-	}
-	n, known = d.large[sha256.Sum256(text)]
-	return n, known
-}
-
-// note makes a new text be found, while texts repeat.
-func (d *wordList) note(n int32, text []byte) {
-	switch {
-	case d.plain:
-	case len(text) <= dictionaryBytes:
-		d.numbers[string(text)] = n
-	default:
-		d.large[sha256.Sum256(text)] = n
-	}
-}
-
-// enter appends a text. Octets that are not UTF-8 become U+FFFD.
-func (d *wordList) enter(text []byte) int32 {
-	if utf8.Valid(text) {
-		d.data = appendAll(d.data, text)
+	if d.plain {
+		d.last = d.Append(text)
 	} else {
-		d.data = append(d.data, string([]rune(string(text)))...)
+		d.last = d.Number(text)
 	}
-	d.ends = append(room(d.ends, 1), len(d.data))
-	return int32(len(d.ends) - 1)
+	return d.last
 }
 
 // newColumns lists the columns of a shape in order.

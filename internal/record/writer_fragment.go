@@ -47,12 +47,12 @@ func (w *Writer) resolve(f *Fragment) {
 		f.definitions = append(f.definitions, e.definitions...)
 		f.repetitions = append(f.repetitions, e.repetitions...)
 		f.numbers = append(f.numbers, e.numbers...)
-		before := len(c.words.data)
+		before := c.words.Octets()
 		for _, text := range e.texts {
 			f.codes = append(f.codes, c.words.number(text))
 		}
 		if !c.words.plain {
-			w.held.octets += int64(len(c.words.data) - before)
+			w.held.octets += int64(c.words.Octets() - before)
 		}
 		e.reset()
 	}

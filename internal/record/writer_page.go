@@ -120,7 +120,7 @@ func (c *columnWriter) plainSize(from, to rowStart, plain bool) int {
 	}
 	size := 0
 	for _, code := range c.codes[from.value:to.value] {
-		size += 4 + len(c.words.text(code))
+		size += 4 + len(c.words.Text(code))
 	}
 	return size
 }
@@ -142,7 +142,7 @@ func (w *Writer) writeDictionary(c *columnWriter, m *format.ColumnMetaData) erro
 	n := c.words.entered()
 	plain := w.scratch.values[:0]
 	for code := range n {
-		plain = appendPlain(plain, c.words.text(int32(code)))
+		plain = appendPlain(plain, c.words.Text(int32(code)))
 	}
 	w.scratch.values = plain
 	if err := w.scratch.compress(); err != nil {
@@ -216,7 +216,7 @@ func (w *Writer) writeParts(m *format.ColumnMetaData, header *format.PageHeader,
 
 // start makes the buffers ready for a column chunk.
 func (x *pageScratch) start(c *columnWriter) {
-	x.stamps = append(x.stamps[:0], make([]int32, c.words.size())...)
+	x.stamps = append(x.stamps[:0], make([]int32, c.words.Len())...)
 	x.stamp = 0
 	x.values, x.body = shrunk(x.values), shrunk(x.body)
 }
@@ -244,7 +244,7 @@ func (x *pageScratch) encode(c *columnWriter, s pageSpan) (format.Encoding, erro
 		return format.RLEDictionary, err
 	case c.isText():
 		for _, code := range c.codes[from:to] {
-			x.values = appendPlain(x.values, c.words.text(code))
+			x.values = appendPlain(x.values, c.words.Text(code))
 		}
 	case c.physical == format.Boolean:
 		x.values = appendBits(x.values, c.numbers[from:to])
@@ -300,7 +300,7 @@ func (x *pageScratch) bounds(c *columnWriter, s pageSpan) (b bounds) {
 			continue
 		}
 		x.stamps[code] = x.stamp
-		text := c.words.text(code)
+		text := c.words.Text(code)
 		b = c.widen(b, bounds{text, text})
 	}
 	return bounds{bytes.Clone(b.min), bytes.Clone(b.max)}

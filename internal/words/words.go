@@ -1,0 +1,140 @@
+// Package words numbers texts by their first appearance.
+package words
+
+import (
+	"bytes"
+	"hash/maphash"
+	"slices"
+)
+
+// List numbers different texts, from 0. The texts lie one behind the other in one buffer, and what finds them holds no
+// pointers, so that the garbage collector has nothing to do with them, however many there are. Which numbers texts are
+// given depends on nothing but their order. The zero value is empty. A List is for one goroutine.
+type List struct {
+	data  []byte
+	ends  []int  // of the texts in data, by number
+	slots []slot // by hash, or behind that: a power of two, of which a quarter is free at least
+	taken int
+	seed  maphash.Seed // nobody can make texts that meet
+}
+
+// slot says where a text is found. The zero value is free.
+type slot struct {
+	hash uint32
+	next int32 // the text's number and 1
+}
+
+const (
+	fewSlots  = 64
+	fewOctets = 1 << 20 // up to where buffers grow by doubling
+)
+
+// Len is how many texts there are.
+func (l *List) Len() int { return len(l.ends) }
+
+// Octets is how long the texts are together.
+func (l *List) Octets() int { return len(l.data) }
+
+// Text returns a text by its number, never nil. It is valid until Reset, and not to be changed.
+func (l *List) Text(number int32) []byte {
+	start := 0
+	if number > 0 {
+		start = l.ends[number-1]
+	}
+	return l.data[start:l.ends[number]]
+}
+
+// Find returns the number of a text.
+func (l *List) Find(text []byte) (number int32, known bool) {
+	if l.taken == 0 {
+		return -1, false
+	}
+	at, known := l.find(l.hash(text), text)
+	return l.slots[at].next - 1, known
+}
+
+// Number returns the number of a text, which it enters if it is new.
+func (l *List) Number(text []byte) int32 {
+	if 4*(l.taken+1) > 3*len(l.slots) {
+		l.grow()
+	}
+	hash := l.hash(text)
+	at, known := l.find(hash, text)
+	if known {
+		return l.slots[at].next - 1
+	}
+	number := l.Append(text)
+	l.slots[at] = slot{hash, number + 1}
+	l.taken++
+	return number
+}
+
+func (l *List) hash(text []byte) uint32 { return uint32(maphash.Bytes(l.seed, text)) }
+
+// find returns the slot of a text, or the free one for it.
+func (l *List) find(hash uint32, text []byte) (at uint32, known bool) {
+	mask := uint32(len(l.slots) - 1)
+	for at = hash & mask; l.slots[at].next != 0; at = (at + 1) & mask {
+		if s := l.slots[at]; s.hash == hash && bytes.Equal(l.Text(s.next-1), text) {
+			return at, true
+		}
+	}
+	return at, false
+}
+
+// grow makes room for twice as many texts to be found.
+func (l *List) grow() {
+	if len(l.slots) == 0 {
+		l.slots, l.seed = make([]slot, fewSlots), maphash.MakeSeed()
+		return
+	}
+	before := l.slots
+	l.slots = make([]slot, 2*len(before))
+	mask := uint32(len(l.slots) - 1)
+	for _, s := range before {
+		if s.next == 0 {
+			continue
+		}
+		i := s.hash & mask
+		for l.slots[i].next != 0 {
+			i = (i + 1) & mask
+		}
+		l.slots[i] = s
+	}
+}
+
+// Append enters a text that is not to be found, and returns its number.
+func (l *List) Append(text []byte) int32 {
+	if l.data == nil {
+		l.data = make([]byte, 0, fewSlots)
+	}
+	l.data = append(room(l.data, len(text)), text...)
+	l.ends = append(room(l.ends, 1), len(l.data))
+	return int32(len(l.ends) - 1)
+}
+
+// room makes room for n more values, by doubling while there are few.
+func room[T byte | int](s []T, n int) []T {
+	if cap(s)-len(s) < n && cap(s) < fewOctets {
+		return slices.Grow(s, max(n, cap(s)))
+	}
+	return s
+}
+
+// Forget has none of the texts be found any more. They keep their numbers.
+func (l *List) Forget() {
+	if 16*l.taken < len(l.slots) {
+		l.slots = nil // emptying them would cost more than new ones
+	}
+	clear(l.slots)
+	l.taken = 0
+}
+
+// Reset empties the list. A buffer of more than keep octets is let go.
+func (l *List) Reset(keep int) {
+	l.Forget()
+	if cap(l.data) > keep {
+		l.data = nil
+	}
+	l.data, l.ends = l.data[:0], l.ends[:0]
+}
