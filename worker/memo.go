@@ -1,13 +1,22 @@
 package worker
 
-import "github.com/dice-engine/dice/reduce"
+import (
+	"github.com/dice-engine/dice/internal/words"
+	"github.com/dice-engine/dice/reduce"
+)
 
 // memo remembers answers by content, within bounds: when a generation is full it becomes the old one, and what was in
 // the old one and not asked for since is forgotten. Keys are compared in full, so an answer is never another's.
 type memo[V any] struct {
-	young, old map[string]remembered[V]
-	size       int // octets of keys and answers in young
-	limit      int
+	young, old generation[V]
+	limit      int // octets of a generation
+}
+
+// generation holds answers by the numbers of their keys.
+type generation[V any] struct {
+	keys    words.List
+	answers []remembered[V]
+	size    int // octets of keys and answers
 }
 
 // remembered is an answer that takes size octets beside its key.
@@ -16,33 +25,42 @@ type remembered[V any] struct {
 	size   int
 }
 
-func newMemo[V any](limit int) *memo[V] {
-	return &memo[V]{young: map[string]remembered[V]{}, limit: limit}
-}
+func newMemo[V any](limit int) *memo[V] { return &memo[V]{limit: limit} }
 
-// entryOverhead is what a map entry costs beside its octets, roughly.
+// entryOverhead is what an entry costs beside its octets, roughly.
 const entryOverhead = 96
 
 // get returns the answer to key, if it is remembered.
-func (m *memo[V]) get(key []byte) (V, bool) {
-	if r, ok := m.young[string(key)]; ok {
-		return r.answer, true
+func (m *memo[V]) get(key []byte) (answer V, known bool) {
+	if n, known := m.young.keys.Find(key); known {
+		return m.young.answers[n].answer, true
 	}
-	r, ok := m.old[string(key)]
-	if ok {
-		m.put(key, r.answer, r.size)
+	n, known := m.old.keys.Find(key)
+	if !known {
+		return answer, false
 	}
-	return r.answer, ok
+	r := m.old.answers[n]
+	m.put(key, r.answer, r.size)
+	return r.answer, true
 }
 
-// put remembers an answer that takes size octets beside its key.
+// put remembers an answer, which get does not know, and which takes size octets beside its key.
 func (m *memo[V]) put(key []byte, answer V, size int) {
-	m.size += len(key) + size + entryOverhead
-	if m.size > m.limit {
-		m.old, m.young = m.young, make(map[string]remembered[V], len(m.young))
-		m.size = len(key) + size + entryOverhead
+	cost := len(key) + size + entryOverhead
+	if m.young.size+cost > m.limit {
+		m.young, m.old = m.old, m.young
+		m.young.reset(m.limit)
 	}
-	m.young[string(key)] = remembered[V]{answer, size}
+	m.young.keys.Number(key)
+	m.young.answers = append(m.young.answers, remembered[V]{answer, size})
+	m.young.size += cost
+}
+
+// reset forgets the generation. Of its keys' buffer no more than keep octets are kept.
+func (g *generation[V]) reset(keep int) {
+	clear(g.answers)
+	g.keys.Reset(keep)
+	g.answers, g.size = g.answers[:0], 0
 }
 
 // memoBytes bounds what a slot remembers of one protocol's records, and of its certificates, per generation.

@@ -24,8 +24,8 @@ func TestMemoForgetsAndNeverLies(t *testing.T) {
 		} else {
 			m.put(key, n, 8)
 		}
-		if len(m.young)+len(m.old) > 2*10_000/entryOverhead+2 {
-			t.Fatalf("%d entries", len(m.young)+len(m.old))
+		if m.young.keys.Len()+m.old.keys.Len() > 2*10_000/entryOverhead+2 {
+			t.Fatalf("%d entries", m.young.keys.Len()+m.old.keys.Len())
 		}
 	}
 	if hits < 9_000 {
@@ -42,7 +42,7 @@ func TestMemoCountsWhatItKeeps(t *testing.T) {
 			m.get(fmt.Append(nil, n))
 		}
 		m.put(fmt.Append(nil, i), i, large)
-		if held := (len(m.young) + len(m.old)) * large; held > 2*limit {
+		if held := (m.young.keys.Len() + m.old.keys.Len()) * large; held > 2*limit {
 			t.Fatalf("answers of %d octets are held, at most %d", held, 2*limit)
 		}
 	}
