@@ -90,14 +90,19 @@ func (f *fleet) join() {
 		"--memory", "128MiB", "--grace", f.s.Grace.String(), "--scratch", f.t.TempDir()))
 }
 
-// lead gives the command, again and again, until it comes to its end, and returns how often that was.
-func (f *fleet) lead(ctx context.Context) (times int, err error) {
-	for ctx.Err() == nil {
+// newLeader gives the command.
+func (f *fleet) newLeader() *member {
+	m := f.launch(false, f.command...)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leader = m
+	return m
+}
+
+// lead has the command, which was given, come to its end: it is given again and again. lead returns how often that was.
+func (f *fleet) lead(ctx context.Context, m *member) (times int, err error) {
+	for ; ctx.Err() == nil; m = f.newLeader() {
 		times++
-		m := f.launch(false, f.command...)
-		f.mu.Lock()
-		f.leader = m
-		f.mu.Unlock()
 		code := m.waitFor(ctx)
 		f.begun += attempts(m.output.String())
 		switch {
@@ -192,12 +197,12 @@ func (f *fleet) befallServers(e event, later func(func())) {
 		})
 	}
 	switch e.What {
-	case restartQueue, wipeQueue:
+	case restartQueue:
 		f.nats.Kill()
-		if e.What == wipeQueue {
-			if err := os.RemoveAll(f.nats.Dir); err != nil {
-				f.t.Error(err)
-			}
+		restart(f.nats)
+	case wipeQueue:
+		if err := f.nats.Wipe(); err != nil {
+			f.t.Error(err)
 		}
 		restart(f.nats)
 	case freezeQueue:

@@ -26,7 +26,7 @@ const (
 )
 
 // recovery is how long a job may take once everything is mended.
-const recovery = 2 * time.Minute
+const recovery = 5 * time.Minute
 
 // tally is what all rounds came to.
 type tally struct {
@@ -125,12 +125,13 @@ func (c *cluster) round(t *testing.T, s script, scan string, want map[string][]b
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), troubled+recovery)
 	defer cancel()
+	first := f.newLeader()
 	over := make(chan struct{})
 	var times int
 	var failure error
 	go func() {
 		defer close(over)
-		times, failure = f.lead(ctx)
+		times, failure = f.lead(ctx, first)
 	}()
 	f.play(over)
 	<-over

@@ -63,17 +63,11 @@ func TestQueueIsLostWhileTheJobRuns(t *testing.T) {
 	want := result(t, Run(t, Options{Command: command}).Out)
 	server := servertest.StartNATS(t)
 	o := Options{Command: command, Output: t.TempDir(), Workers: 2, Slots: 2, Lease: 2 * time.Second, URL: "nats://" + server.Addr}
-	var (
-		wipes atomic.Int32
-		one   sync.Mutex // a wipe at a time, as each worker has a door of its own
-	)
+	var wipes atomic.Int32
 	o.Door = func(i int, b store.Bucket) store.Bucket {
 		return &committing{Bucket: b, every: 25, do: func() {
-			one.Lock()
-			defer one.Unlock()
 			wipes.Add(1)
-			server.Kill()
-			if err := errors.Join(os.RemoveAll(server.Dir), server.Start()); err != nil {
+			if err := errors.Join(server.Wipe(), server.Start()); err != nil {
 				t.Error(err)
 			}
 		}}

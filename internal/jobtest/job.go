@@ -21,20 +21,21 @@ import (
 
 // Options say how a job runs. Zero values are sensible.
 type Options struct {
-	Command shard.Command
-	Output  string // a place; default: a new folder
-	Keep    bool   // keep work files
-	Workers int    // worker processes, so to speak; default 1
-	Slots   int    // of each; default 1
-	Memory  int64  // of each
-	Lease   time.Duration
-	Trouble int           // attempts of a task that may fail for the store's sake; default 8
-	SkipBad bool          // publish without objects that cannot be processed
-	Version int           // of the results that workers make; default: the job's
-	Poll    time.Duration // of the coordinator; default 200 ms
-	Server  *queue.Server // default: one of its own
-	URL     string        // of a separate server, instead
-	Conns   []*queue.Conn // of the workers, filled in; a test may cut one
+	Command  shard.Command
+	Output   string // a place; default: a new folder
+	Keep     bool   // keep work files
+	Workers  int    // worker processes, so to speak; default 1
+	Slots    int    // of each; default 1
+	Memory   int64  // of each
+	Lease    time.Duration
+	Trouble  int           // attempts of a task that may fail for the store's sake; default 8
+	SkipBad  bool          // publish without objects that cannot be processed
+	Version  int           // of the results that workers make; default: the job's
+	Poll     time.Duration // of the coordinator; default 200 ms
+	Patience time.Duration // for which no task is a straggler; default a second
+	Server   *queue.Server // default: one of its own
+	URL      string        // of a separate server, instead
+	Conns    []*queue.Conn // of the workers, filled in; a test may cut one
 
 	// Door wraps the buckets of worker i (from 0), or of the coordinator (-1).
 	Door func(i int, b store.Bucket) store.Bucket
@@ -74,7 +75,7 @@ func Try(t testing.TB, o Options) (*Job, error) {
 }
 
 // tooLong is when a job of a test hangs.
-const tooLong = 5 * time.Minute
+const tooLong = 10 * time.Minute
 
 var errHangs = fmt.Errorf("job hangs: it is not done after %s", tooLong)
 
@@ -108,6 +109,9 @@ func withDefaults(t testing.TB, o Options) Options {
 	}
 	if o.Poll == 0 {
 		o.Poll = 200 * time.Millisecond
+	}
+	if o.Patience == 0 {
+		o.Patience = time.Second
 	}
 	if o.Memory == 0 {
 		o.Memory = 256 << 20
@@ -223,7 +227,7 @@ func Lead(ctx context.Context, t testing.TB, o Options) (*coordinator.Result, er
 	conn := o.connect(t)
 	cfg := coordinator.Config{
 		Command: o.Command, Output: o.Output, Keep: o.Keep, SkipBad: o.SkipBad, MaxTrouble: o.Trouble,
-		Patience: time.Second, Poll: o.Poll,
+		Patience: o.Patience, Poll: o.Poll,
 	}
 	var silent *telemetry.Progress
 	return coordinator.New(cfg, coordinator.Deps{

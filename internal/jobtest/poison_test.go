@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,7 +42,8 @@ func TestPoison(t *testing.T) {
 	want := result(t, Run(t, Options{Command: command}).Out)
 	output := t.TempDir()
 	var reads atomic.Int32
-	_, err := Try(t, Options{Command: command, Output: output, Workers: 2, Door: poisonXMPP(&reads)})
+	// With patience, so that only faults make a task begin anew.
+	_, err := Try(t, Options{Command: command, Output: output, Workers: 2, Patience: time.Minute, Door: poisonXMPP(&reads)})
 	if !errors.Is(err, coordinator.ErrFailed) {
 		t.Fatalf("got %v", err)
 	}

@@ -104,7 +104,7 @@ func start(t testing.TB, binary string, args ...string) *process {
 }
 
 // wait waits for the process and returns its exit code.
-func (p *process) wait(t testing.TB) int { return p.waitAtMost(t, 2*time.Minute) }
+func (p *process) wait(t testing.TB) int { return p.waitAtMost(t, 5*time.Minute) }
 
 // waitAtMost waits no longer than that, and then kills it.
 func (p *process) waitAtMost(t testing.TB, patience time.Duration) int {
@@ -237,7 +237,7 @@ func TestWorkersLeaveWell(t *testing.T) {
 	dir, _ := scan(t, synth.Config{Rows: 60_000, Seed: 11, Layout: "jsonl"})
 	calm := filepath.Join(t.TempDir(), "calm")
 	args := func(output string, more ...string) []string {
-		return append([]string{"classify", "-f", dir + "/zgrab2_*", "-o", output, "--shard-size", "1MiB"}, more...)
+		return append([]string{"classify", "-f", dir + "/zgrab2_*", "-o", output, "--shard-size", "64MiB"}, more...) // one task of map, long enough to be met
 	}
 	if p := start(t, binary, args(calm)...); p.wait(t) != 0 {
 		t.Fatalf("calm run: %s", p.output.String())

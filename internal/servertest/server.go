@@ -89,6 +89,14 @@ func (s *Server) Stop() { s.end(syscall.SIGTERM) }
 // Kill ends the server as a power cut would (SIGKILL) and waits for it.
 func (s *Server) Kill() { s.end(syscall.SIGKILL) }
 
+// Wipe is Kill, and the server's data is gone.
+func (s *Server) Wipe() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLocked(syscall.SIGKILL)
+	return os.RemoveAll(s.Dir)
+}
+
 // Pause freezes the server: its connections stay open and answer nothing. It returns when all threads stand.
 func (s *Server) Pause() error { return s.signal(syscall.SIGSTOP, awaitStop) }
 
@@ -98,6 +106,10 @@ func (s *Server) Resume() error { return s.signal(syscall.SIGCONT, nil) }
 func (s *Server) end(sig syscall.Signal) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.endLocked(sig)
+}
+
+func (s *Server) endLocked(sig syscall.Signal) {
 	if s.process != nil {
 		s.process.end(sig)
 		s.process = nil

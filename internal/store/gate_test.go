@@ -21,7 +21,7 @@ func TestGateFollowsTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := Dial(t.Context(), loc, Config{Policy: Policy{
-		Concurrency: most, Base: time.Millisecond, Max: 5 * time.Millisecond, Budget: 50 * time.Millisecond,
+		Concurrency: most, Base: time.Millisecond, Max: 5 * time.Millisecond, Budget: time.Second,
 	}})
 	if err != nil {
 		t.Fatal(err)

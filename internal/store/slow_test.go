@@ -30,7 +30,7 @@ func TestSilence(t *testing.T) {
 		}
 		timeout := 50 * time.Millisecond
 		if strings.HasSuffix(op.name, "upload") {
-			timeout = 250 * time.Millisecond // as parts must arrive within it
+			timeout = time.Second // as parts must arrive within it
 		}
 		t.Run(op.name, func(t *testing.T) {
 			prefix := fmt.Sprint(i)
@@ -43,7 +43,7 @@ func TestSilence(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), where) || !late.MatchString(err.Error()) {
 				t.Errorf("got %v, want an error that says %q and that there was no answer", err, where)
 			}
-			if most := timeout + budget + timeout + 3*time.Second; took > most { // three seconds for a busy machine
+			if most := timeout + budget + timeout + 10*time.Second; took > most { // ten seconds for a busy machine
 				t.Errorf("took %v, want at most %v", took, most)
 			}
 		})
@@ -58,11 +58,11 @@ func TestSlowBody(t *testing.T) {
 			continue // the time of others is that of their largest answer
 		}
 		t.Run(op.name, func(t *testing.T) {
-			b := l.bucket(t, op.name, store.Policy{Timeout: 800 * time.Millisecond, Base: time.Millisecond})
-			l.Set(faultproxy.Rule{Fault: faultproxy.Trickle, Rate: 1, Times: 1, Wait: 100 * time.Millisecond, Match: op.match})
+			b := l.bucket(t, op.name, store.Policy{Timeout: 3 * time.Second, Base: time.Millisecond})
+			l.Set(faultproxy.Rule{Fault: faultproxy.Trickle, Rate: 1, Times: 1, Wait: 400 * time.Millisecond, Match: op.match})
 			start := time.Now()
 			check(t, op.run(t, b))
-			if took := time.Since(start); took > 5*time.Second || !slices.Equal(l.retries, []string{op.name}) {
+			if took := time.Since(start); took > 20*time.Second || !slices.Equal(l.retries, []string{op.name}) {
 				t.Errorf("took %v, retried %q", took, l.retries)
 			}
 		})

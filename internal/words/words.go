@@ -26,7 +26,7 @@ type slot struct {
 
 const (
 	fewSlots  = 64
-	fewOctets = 1 << 20 // up to where buffers grow by doubling
+	fewValues = 1 << 20 // up to where buffers grow by doubling
 )
 
 // Len is how many texts there are.
@@ -115,7 +115,7 @@ func (l *List) Append(text []byte) int32 {
 
 // room makes room for n more values, by doubling while there are few.
 func room[T byte | int](s []T, n int) []T {
-	if cap(s)-len(s) < n && cap(s) < fewOctets {
+	if cap(s)-len(s) < n && cap(s) < fewValues {
 		return slices.Grow(s, max(n, cap(s)))
 	}
 	return s

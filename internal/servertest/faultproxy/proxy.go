@@ -107,7 +107,9 @@ func (p *Proxy) Heal() error {
 	if err != nil {
 		return fmt.Errorf("start proxy: %w", err)
 	}
-	p.Addr = listener.Addr().String()
+	if p.Addr != listener.Addr().String() { // only the first time: others read it
+		p.Addr = listener.Addr().String()
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &run{cancel: cancel, ended: make(chan struct{}), server: &http.Server{
 		Handler: http.HandlerFunc(p.serve), ErrorLog: log.New(io.Discard, "", 0),

@@ -212,7 +212,7 @@ func TestLateError(t *testing.T) {
 
 func TestLaggingListing(t *testing.T) {
 	b := newBench(t)
-	const lag = time.Second
+	const lag = 4 * time.Second // both listings must be over before
 	odd := "old & <odd> +%.txt"
 	b.put(odd, text)
 	time.Sleep(lag)
