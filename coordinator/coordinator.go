@@ -261,7 +261,7 @@ func (c *Coordinator) makePlan(digest string, in *planned) (*shard.Plan, error) 
 		Inputs:        append(append([]shard.Input{}, in.scans...), in.side...),
 		Shards:        shard.Cut(in.scans, 0, target, false),
 		KeyPartitions: shard.KeyPartitions(in.scans),
-		HashKey:       make([]byte, 16),
+		HashKey:       make([]byte, shard.HashKeySize),
 	}
 	p.Shards = append(p.Shards, shard.Cut(in.side, len(in.scans), target, true)...)
 	p.Streams = shard.Streams(p.Inputs, p.Shards)

@@ -34,7 +34,7 @@ func benchSightings(b *testing.B, n int) *Sightings {
 		shas[i] = [32]byte(noise(i, 32))
 	}
 	var key []byte
-	s := NewSightings(Config{Key: make([]byte, 16), Partitions: 8, Budget: 64 << 20, Scratch: b.TempDir()})
+	s := NewSightings(Config{Partitions: 8, Budget: 64 << 20, Scratch: b.TempDir()})
 	for i := range n {
 		host := netip.AddrFrom4([4]byte{10, byte(i % 3), byte(r.IntN(256)), byte(r.IntN(256))})
 		key = appendHost(key[:0], host)

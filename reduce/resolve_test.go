@@ -3,6 +3,7 @@ package reduce
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -19,7 +20,7 @@ import (
 const partitions = 3
 
 func testConfig(t testing.TB) Config {
-	return Config{Key: []byte("0123456789abcdef"), Partitions: partitions, Budget: 1 << 16, Scratch: t.TempDir()}
+	return Config{Key: [16]byte([]byte("0123456789abcdef")), Partitions: partitions, Budget: 1 << 16, Scratch: t.TempDir()}
 }
 
 // stored are sightings of one task in an object.
@@ -390,5 +391,36 @@ func TestOneCertificateOnEveryHost(t *testing.T) {
 	})
 	if err != nil || len(found) != 1 || found[0].Hosts != hosts {
 		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+// TestIdentityHash: identities are hashed alike on all machines, as the vectors published with SipHash-2-4-128 have it, and
+// all of the key counts.
+func TestIdentityHash(t *testing.T) {
+	cfg := testConfig(t)
+	for i := range cfg.Key {
+		cfg.Key[i] = byte(i)
+	}
+	hash := func(question byte, key ...byte) string {
+		s := NewSightings(cfg)
+		defer s.Close()
+		h := s.identity(question, key)
+		return hex.EncodeToString(h[:])
+	}
+	for want, got := range map[string]string{
+		"da87c1d86b99af44347659119b22fc45": hash(0),
+		"8177228da4a45dc7fca38bdef60affe4": hash(0, 1),
+	} {
+		if got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	seen := map[string]bool{}
+	for i := range cfg.Key {
+		cfg.Key[i]++
+		seen[hash(0)] = true
+	}
+	if len(seen) != len(cfg.Key) {
+		t.Errorf("%d hashes by %d keys", len(seen), len(cfg.Key))
 	}
 }

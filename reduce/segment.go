@@ -100,11 +100,14 @@ func (s *SegmentWriter) Certificate(lane int, key []byte) (index uint32, known b
 	return l.certificatesBefore + uint32(number), known
 }
 
-// AddCertificate enters a certificate that is not known: its key, its tape and its label set. Indices count up from 0 in
+// AddCertificate enters a certificate, unless it is known: its key, its tape and its label set. Indices count up from 0 in
 // each lane. The record that holds it is the next one added to the lane: only then room is made for more.
 func (s *SegmentWriter) AddCertificate(lane int, key, tape, labels []byte) (index uint32) {
 	l := s.lanes[lane]
 	index = l.certificatesBefore + uint32(l.certificates.Number(key))
+	if int64(index) < l.stats.Certificates {
+		return index
+	}
 	l.stats.Certificates++
 	l.newCertificates = appendBytes(appendBytes(l.newCertificates, tape), labels)
 	l.nCertificates++

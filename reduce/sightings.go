@@ -26,10 +26,10 @@ const (
 
 // Config says how sightings are collected.
 type Config struct {
-	Key        []byte // 16 octets that key the hashes which stand for identities: from the plan
-	Partitions int    // at most 256
-	Budget     int    // octets of memory
-	Scratch    string // folder for the rest
+	Key        [shard.HashKeySize]byte // keys the hashes that stand for identities: from the plan
+	Partitions int                     // at most 256
+	Budget     int                     // octets of memory
+	Scratch    string                  // folder for the rest
 }
 
 // Layouts of sightings. A record begins with its question. In the round Identity:
@@ -69,10 +69,8 @@ type Sightings struct {
 
 // NewSightings returns an empty collection.
 func NewSightings(cfg Config) *Sightings {
-	var key [16]byte
-	copy(key[:], cfg.Key)
 	s := &Sightings{
-		cfg: cfg, key: [2]uint64{binary.LittleEndian.Uint64(key[:]), binary.LittleEndian.Uint64(key[8:])},
+		cfg: cfg, key: [2]uint64{binary.LittleEndian.Uint64(cfg.Key[:]), binary.LittleEndian.Uint64(cfg.Key[8:])},
 		seen: map[[identitySize]byte]struct{}{},
 	}
 	for i := range s.sorters {
@@ -99,9 +97,9 @@ func (s *Sightings) add(r Round, rec []byte) error {
 // identity hashes an identity by SipHash-2-4 with the job's key, so that nobody who lacks it can make two of them meet.
 func (s *Sightings) identity(question byte, key []byte) (h [identitySize]byte) {
 	s.hashed = append(append(s.hashed[:0], question), key...)
-	high, low := siphash.Hash128(s.key[0], s.key[1], s.hashed)
-	binary.BigEndian.PutUint64(h[:], high)
-	binary.BigEndian.PutUint64(h[8:], low)
+	first, second := siphash.Hash128(s.key[0], s.key[1], s.hashed)
+	binary.LittleEndian.PutUint64(h[:], first)
+	binary.LittleEndian.PutUint64(h[8:], second)
 	return h
 }
 

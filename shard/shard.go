@@ -87,6 +87,9 @@ type Shard struct {
 	Side   bool    `json:"side,omitempty"` // of a side table
 }
 
+// HashKeySize is how many octets Plan.HashKey has.
+const HashKeySize = 16
+
 // Plan is everything that workers need to know of a job.
 type Plan struct {
 	Job           string  `json:"job"`
@@ -96,7 +99,7 @@ type Plan struct {
 	Shards        []Shard `json:"shards"`            // scans' in input order, then side tables'
 	Streams       []int   `json:"streams,omitempty"` // places in Inputs, in order: the tasks of Unpack
 	KeyPartitions int     `json:"key_partitions"`
-	HashKey       []byte  `json:"hash_key"` // 16 random octets: hostile records can't collide; no output depends on them
+	HashKey       []byte  `json:"hash_key"` // HashKeySize random octets: who does not know them can't make records collide; no output depends on them
 }
 
 // Stages lists the stages of the job in order.

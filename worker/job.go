@@ -140,6 +140,9 @@ func (j *job) prepare() error {
 	if options.ResultVersion != shard.ResultVersion {
 		return fmt.Errorf("%w: %d, this is %d", ErrVersion, options.ResultVersion, shard.ResultVersion)
 	}
+	if len(j.plan.HashKey) != shard.HashKeySize {
+		return fmt.Errorf("read plan: hash key of %d octets", len(j.plan.HashKey))
+	}
 	byName := map[string]*protocols.Protocol{}
 	for _, p := range protocols.All() {
 		byName[p.Name] = p

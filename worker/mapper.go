@@ -81,7 +81,7 @@ func (a *attempt) mapShard(m *memos) error {
 // sightingsConfig is for sightings that may take budget octets of memory.
 func (a *attempt) sightingsConfig(budget int) reduce.Config {
 	return reduce.Config{
-		Key: a.plan.HashKey, Partitions: a.plan.KeyPartitions, Budget: budget, Scratch: a.scratch,
+		Key: [shard.HashKeySize]byte(a.plan.HashKey), Partitions: a.plan.KeyPartitions, Budget: budget, Scratch: a.scratch,
 	}
 }
 

@@ -44,16 +44,17 @@ func (m *memo[V]) get(key []byte) (answer V, known bool) {
 	return r.answer, true
 }
 
-// put remembers an answer, which get does not know, and which takes size octets beside its key.
+// put remembers an answer that takes size octets beside its key. Of two answers to one key the first one stays.
 func (m *memo[V]) put(key []byte, answer V, size int) {
 	cost := len(key) + size + entryOverhead
 	if m.young.size+cost > m.limit {
 		m.young, m.old = m.old, m.young
 		m.young.reset(m.limit)
 	}
-	m.young.keys.Number(key)
-	m.young.answers = append(m.young.answers, remembered[V]{answer, size})
-	m.young.size += cost
+	if n := m.young.keys.Number(key); int(n) == len(m.young.answers) {
+		m.young.answers = append(m.young.answers, remembered[V]{answer, size})
+		m.young.size += cost
+	}
 }
 
 // reset forgets the generation. Of its keys' buffer no more than keep octets are kept.

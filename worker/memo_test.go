@@ -48,6 +48,19 @@ func TestMemoCountsWhatItKeeps(t *testing.T) {
 	}
 }
 
+// TestMemoPutTwice: an answer that is given twice leaves all others with their keys.
+func TestMemoPutTwice(t *testing.T) {
+	m := newMemo[int](10_000)
+	for _, n := range []int{1, 1, 2, 1, 3} {
+		m.put(fmt.Append(nil, n), n, 8)
+	}
+	for n := 1; n <= 3; n++ {
+		if got, ok := m.get(fmt.Append(nil, n)); !ok || got != n {
+			t.Errorf("key %d has answer %d, %t", n, got, ok)
+		}
+	}
+}
+
 func TestLabelSets(t *testing.T) {
 	set := joinLabels("b", "a", "b")
 	if got := splitLabels(nil, set); fmt.Sprint(got) != "[a b]" {

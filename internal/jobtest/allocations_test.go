@@ -11,7 +11,7 @@ import (
 )
 
 // TestAllocationsPerRow guards what jobs cost by what can be counted on any machine: objects and octets that are
-// allocated for a row of the scan. A limit is a fifth over what was measured; one that is met no more calls for a look at
+// allocated for a row of the scan. A limit is at most a fifth over what was measured; one that is met no more calls for a look at
 // what was added, or for a new figure in the commit that is worth it. The race detector allocates by itself.
 func TestAllocationsPerRow(t *testing.T) {
 	const rows = 100_000

@@ -101,8 +101,10 @@ func (f *fleet) newLeader() *member {
 
 // lead has the command, which was given, come to its end: it is given again and again. lead returns how often that was.
 func (f *fleet) lead(ctx context.Context, m *member) (times int, err error) {
-	for ; ctx.Err() == nil; m = f.newLeader() {
-		times++
+	for ctx.Err() == nil {
+		if times++; times > 1 {
+			m = f.newLeader()
+		}
 		code := m.waitFor(ctx)
 		f.begun += attempts(m.output.String())
 		switch {

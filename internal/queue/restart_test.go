@@ -33,7 +33,7 @@ func TestServerIsKilled(t *testing.T) {
 	inHand := take(t, taker, 10, 10*time.Second)
 	srv.Kill()
 	// The client may write to a dead socket once, before it notices.
-	waitFor(t, 20*time.Second, "Extend without a server fails", func() bool { return inHand[0].Extend() != nil })
+	waitFor(t, 3*time.Second, "Extend without a server fails", func() bool { return inHand[0].Extend() != nil })
 	check(t, srv.Start())
 	published := make(chan error, 1)
 	go func() { published <- q.Publish(t.Context(), tasks("job", 210)) }() // ten new ones, others are there or done
@@ -156,7 +156,7 @@ func TestDialWaits(t *testing.T) {
 func TestCancelledTakeLosesNothing(t *testing.T) {
 	conn := connectURL(t, servertest.NATS(t))
 	job := newJob()
-	q := open(t, conn, job, queue.Config{})
+	q := open(t, conn, job, queue.Config{Lease: 10 * time.Minute})
 	const n = 300
 	taker := newTaker(t, connectURL(t, servertest.NATS(t)))
 	check(t, q.Publish(t.Context(), []queue.Task{{Job: job, Stage: "map", ID: n}}))

@@ -125,8 +125,9 @@ func appendAll[T byte | int | int32 | int64](dst, more []T) []T {
 type wordList struct {
 	words.List
 	plain    bool
-	repeated int   // numbers that were given while not plain
-	last     int32 // what was asked for last
+	repeated int    // numbers that were given while not plain
+	last     int32  // what was asked for last
+	mended   []byte // a text whose octets were not UTF-8
 }
 
 const (
@@ -136,7 +137,7 @@ const (
 
 func (d *wordList) reset() {
 	d.Reset(4 * dictionaryBytes)
-	d.plain, d.repeated, d.last = false, 0, -1
+	d.plain, d.repeated, d.last, d.mended = false, 0, -1, nil
 }
 
 // shrunk empties a buffer, and lets go of one that grew far beyond what is usual.
@@ -174,7 +175,8 @@ func (d *wordList) number(text []byte) int32 {
 		return d.last
 	}
 	if !utf8.Valid(text) {
-		text = []byte(string([]rune(string(text))))
+		d.mended = appendUTF8(d.mended[:0], text)
+		text = d.mended
 	}
 	if d.plain {
 		d.last = d.Append(text)
@@ -182,6 +184,24 @@ func (d *wordList) number(text []byte) int32 {
 		d.last = d.Number(text)
 	}
 	return d.last
+}
+
+// appendUTF8 appends a text with U+FFFD for each octet that is not UTF-8.
+func appendUTF8(dst, text []byte) []byte {
+	bad := 0
+	for rest := text; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size == 1 {
+			bad++
+		}
+		rest = rest[size:]
+	}
+	dst = slices.Grow(dst, len(text)+bad*(utf8.RuneLen(utf8.RuneError)-1))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		dst, text = utf8.AppendRune(dst, r), text[size:]
+	}
+	return dst
 }
 
 // newColumns lists the columns of a shape in order.

@@ -1,4 +1,12 @@
 // Package words numbers texts by their first appearance.
+//
+// Scans repeat the same texts a million times over, and hold as many that come once. A map of strings to numbers copies
+// each into an object of its own, which the garbage collector then follows. A [List] keeps all of them in one buffer:
+//
+//	var l words.List
+//	l.Number([]byte("mqtt")) // 0
+//	l.Number([]byte("xmpp")) // 1
+//	l.Number([]byte("mqtt")) // 0
 package words
 
 import (
@@ -122,19 +130,20 @@ func room[T byte | int](s []T, n int) []T {
 }
 
 // Forget has none of the texts be found any more. They keep their numbers.
-func (l *List) Forget() {
+func (l *List) Forget() { l.slots, l.taken = nil, 0 }
+
+// Reset empties the list. Buffers are kept for the next texts: up to keep octets, and what finds texts if it was used well.
+func (l *List) Reset(keep int) {
 	if 16*l.taken < len(l.slots) {
-		l.slots = nil // emptying them would cost more than new ones
+		l.Forget()
 	}
 	clear(l.slots)
 	l.taken = 0
-}
-
-// Reset empties the list. A buffer of more than keep octets is let go.
-func (l *List) Reset(keep int) {
-	l.Forget()
 	if cap(l.data) > keep {
 		l.data = nil
+	}
+	if 8*cap(l.ends) > keep {
+		l.ends = nil
 	}
 	l.data, l.ends = l.data[:0], l.ends[:0]
 }

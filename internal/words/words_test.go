@@ -76,11 +76,41 @@ func TestReset(t *testing.T) {
 		l.Number(fmt.Append(nil, i))
 	}
 	l.Reset(1 << 10)
+	if cap(l.data) > 1<<10 || 8*cap(l.ends) > 1<<10 {
+		t.Errorf("%d octets and %d numbers are held", cap(l.data), cap(l.ends))
+	}
 	l.Number([]byte("a"))
 	l.Reset(1 << 10)
-	if len(l.slots) > fewSlots || cap(l.data) > 1<<10 {
-		t.Errorf("%d slots and %d octets are held", len(l.slots), cap(l.data))
+	if len(l.slots) > fewSlots {
+		t.Errorf("%d slots are held after one text", len(l.slots))
 	}
+}
+
+// TestSameHash: texts whose hashes are the same are told apart.
+func TestSameHash(t *testing.T) {
+	var l List
+	first := l.Number([]byte("first"))
+	at, _ := l.find(l.hash([]byte("first")), []byte("first"))
+	second := []byte("second")
+	l.slots[at] = slot{}
+	l.slots[l.hash(second)&uint32(len(l.slots)-1)] = slot{l.hash(second), first + 1}
+	if n, known := l.Find(second); known {
+		t.Errorf("the second text is known as %d", n)
+	}
+	if n := l.Number(second); n != first+1 {
+		t.Errorf("the second text has number %d", n)
+	}
+}
+
+func ExampleList() {
+	var l List
+	for _, text := range []string{"mqtt", "xmpp", "mqtt"} {
+		fmt.Println(l.Number([]byte(text)))
+	}
+	// Output:
+	// 0
+	// 1
+	// 0
 }
 
 func BenchmarkNumber(b *testing.B) {
