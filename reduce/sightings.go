@@ -60,7 +60,6 @@ const (
 // Sightings collects what one task saw. It is used by one goroutine.
 type Sightings struct {
 	cfg     Config
-	key     [2]uint64 // Config.Key
 	sorters [rounds]*run.Sorter
 	seen    map[[identitySize]byte]struct{}
 	buf     []byte // partition, then the record
@@ -69,10 +68,7 @@ type Sightings struct {
 
 // NewSightings returns an empty collection.
 func NewSightings(cfg Config) *Sightings {
-	s := &Sightings{
-		cfg: cfg, key: [2]uint64{binary.LittleEndian.Uint64(cfg.Key[:]), binary.LittleEndian.Uint64(cfg.Key[8:])},
-		seen: map[[identitySize]byte]struct{}{},
-	}
+	s := &Sightings{cfg: cfg, seen: map[[identitySize]byte]struct{}{}}
 	for i := range s.sorters {
 		s.sorters[i] = run.NewSorter(cfg.Budget/int(rounds), cfg.Scratch)
 	}
@@ -97,7 +93,8 @@ func (s *Sightings) add(r Round, rec []byte) error {
 // identity hashes an identity by SipHash-2-4 with the job's key, so that nobody who lacks it can make two of them meet.
 func (s *Sightings) identity(question byte, key []byte) (h [identitySize]byte) {
 	s.hashed = append(append(s.hashed[:0], question), key...)
-	first, second := siphash.Hash128(s.key[0], s.key[1], s.hashed)
+	key0, key1 := binary.LittleEndian.Uint64(s.cfg.Key[:8]), binary.LittleEndian.Uint64(s.cfg.Key[8:])
+	first, second := siphash.Hash128(key0, key1, s.hashed)
 	binary.LittleEndian.PutUint64(h[:], first)
 	binary.LittleEndian.PutUint64(h[8:], second)
 	return h

@@ -18,8 +18,8 @@ const module = "github.com/dice-engine/dice/"
 // drawing lists the folders by floor, the ground floor first. Packages of one folder may import each other.
 func drawing() [][]string {
 	return [][]string{
-		{"internal/tape", "internal/words"},
-		{"protocols", "shard", "internal/run", "internal/zgrab2", "internal/estimate"},
+		{"internal/tape", "internal/grow"},
+		{"protocols", "shard", "internal/run", "internal/zgrab2", "internal/estimate", "internal/words"},
 		{"internal/store", "internal/queue", "internal/record", "internal/telemetry", "internal/notice", "internal/scratch"},
 		{"reduce"},
 		{"coordinator", "worker", "internal/synth", "internal/ingest", "internal/survey"},
@@ -32,6 +32,7 @@ func outside() map[string][]string {
 	return map[string][]string{
 		"internal/tape":     {},
 		"internal/words":    {},
+		"internal/grow":     {},
 		"internal/zgrab2":   {},
 		"internal/estimate": {},
 		"internal/run":      {"github.com/klauspost/compress", "golang.org/x/sync"},

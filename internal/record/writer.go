@@ -8,6 +8,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/dice-engine/dice/internal/grow"
 	"github.com/dice-engine/dice/internal/tape"
 )
 
@@ -159,7 +160,7 @@ func (w *Writer) catchUp(field int) {
 func (w *Writer) Text(field int, text []byte) {
 	w.catchUp(field)
 	c := w.columns[w.root.fields[field-1].first]
-	c.definitions = append(room(c.definitions, 1), 1)
+	c.definitions = append(grow.Room(c.definitions, 1), 1)
 	w.held.octets += entrySize + c.text(text)
 }
 
@@ -167,8 +168,8 @@ func (w *Writer) Text(field int, text []byte) {
 func (w *Writer) Int(field int, n int64) {
 	w.catchUp(field)
 	c := w.columns[w.root.fields[field-1].first]
-	c.definitions = append(room(c.definitions, 1), 1)
-	c.numbers = append(room(c.numbers, 1), n)
+	c.definitions = append(grow.Room(c.definitions, 1), 1)
+	c.numbers = append(grow.Room(c.numbers, 1), n)
 	w.held.octets += entrySize
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/dice-engine/dice/internal/grow"
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/internal/words"
 )
@@ -60,9 +61,9 @@ func (c *columnWriter) mark() {
 
 // append appends entries and returns how many octets more are held.
 func (c *columnWriter) append(e *entries) (size int64) {
-	c.definitions = appendAll(c.definitions, e.definitions)
-	c.repetitions = appendAll(c.repetitions, e.repetitions)
-	c.numbers = appendAll(c.numbers, e.numbers)
+	c.definitions = grow.Append(c.definitions, e.definitions)
+	c.repetitions = grow.Append(c.repetitions, e.repetitions)
+	c.numbers = grow.Append(c.numbers, e.numbers)
 	for _, text := range e.texts {
 		size += c.text(text)
 	}
@@ -72,7 +73,7 @@ func (c *columnWriter) append(e *entries) (size int64) {
 // text appends a text and returns how many octets more are held, or will be in a page.
 func (c *columnWriter) text(text []byte) (size int64) {
 	before := c.words.Octets()
-	c.codes = append(room(c.codes, 1), c.words.number(text))
+	c.codes = append(grow.Room(c.codes, 1), c.words.number(text))
 	if c.words.plain {
 		return c.words.length(c.codes[len(c.codes)-1:])
 	}
@@ -97,27 +98,11 @@ func (c *columnWriter) absent(rows, definition int) {
 
 func appendRepeated(dst []byte, b byte, n int) []byte {
 	at := len(dst)
-	dst = slices.Grow(room(dst, n), n)[:at+n]
+	dst = slices.Grow(grow.Room(dst, n), n)[:at+n]
 	for i := range dst[at:] {
 		dst[at+i] = b
 	}
 	return dst
-}
-
-// fewValues is up to where a buffer grows by doubling. A larger one grows as append does it, by a quarter: that copies more,
-// and wastes less.
-const fewValues = 1 << 20
-
-// room makes room for n more values.
-func room[T byte | int | int32 | int64](s []T, n int) []T {
-	if cap(s)-len(s) < n && cap(s) < fewValues {
-		return slices.Grow(s, max(n, cap(s)))
-	}
-	return s
-}
-
-func appendAll[T byte | int | int32 | int64](dst, more []T) []T {
-	return append(room(dst, len(more)), more...)
 }
 
 // wordList numbers the texts of a row group. While texts repeat, each has one number; when it turns out that they do

@@ -1,6 +1,9 @@
 package record
 
-import "github.com/dice-engine/dice/internal/tape"
+import (
+	"github.com/dice-engine/dice/internal/grow"
+	"github.com/dice-engine/dice/internal/tape"
+)
 
 // Fragment is the value of a field, or an element of one, to be put into many rows: it is taken apart once for all
 // rows of a row group. It belongs to one Writer.
@@ -75,22 +78,22 @@ func (w *Writer) put(f *Fragment, repetition byte) {
 	definitions, repetitions, numbers, codes := f.definitions, f.repetitions, f.numbers, f.codes
 	for i, part := range f.parts {
 		c := columns[i]
-		c.definitions = appendAll(c.definitions, definitions[:part.entries])
+		c.definitions = grow.Append(c.definitions, definitions[:part.entries])
 		definitions = definitions[part.entries:]
 		if c.maxRepetition > 0 {
-			c.repetitions = appendAll(append(c.repetitions, repetition), repetitions[1:part.entries])
+			c.repetitions = grow.Append(append(c.repetitions, repetition), repetitions[1:part.entries])
 			repetitions = repetitions[part.entries:]
 		}
 		switch {
 		case part.values == 0:
 		case c.isText():
-			c.codes = appendAll(c.codes, codes[:part.values])
+			c.codes = grow.Append(c.codes, codes[:part.values])
 			if c.words.plain {
 				w.held.octets += c.words.length(codes[:part.values])
 			}
 			codes = codes[part.values:]
 		default:
-			c.numbers = appendAll(c.numbers, numbers[:part.values])
+			c.numbers = grow.Append(c.numbers, numbers[:part.values])
 			numbers = numbers[part.values:]
 		}
 	}

@@ -12,7 +12,8 @@ package words
 import (
 	"bytes"
 	"hash/maphash"
-	"slices"
+
+	"github.com/dice-engine/dice/internal/grow"
 )
 
 // List numbers different texts, from 0. The texts lie one behind the other in one buffer, and what finds them holds no
@@ -32,10 +33,7 @@ type slot struct {
 	next int32 // the text's number and 1
 }
 
-const (
-	fewSlots  = 64
-	fewValues = 1 << 20 // up to where buffers grow by doubling
-)
+const fewSlots = 64
 
 // Len is how many texts there are.
 func (l *List) Len() int { return len(l.ends) }
@@ -116,17 +114,9 @@ func (l *List) Append(text []byte) int32 {
 	if l.data == nil {
 		l.data = make([]byte, 0, fewSlots)
 	}
-	l.data = append(room(l.data, len(text)), text...)
-	l.ends = append(room(l.ends, 1), len(l.data))
+	l.data = grow.Append(l.data, text)
+	l.ends = append(grow.Room(l.ends, 1), len(l.data))
 	return int32(len(l.ends) - 1)
-}
-
-// room makes room for n more values, by doubling while there are few.
-func room[T byte | int](s []T, n int) []T {
-	if cap(s)-len(s) < n && cap(s) < fewValues {
-		return slices.Grow(s, max(n, cap(s)))
-	}
-	return s
 }
 
 // Forget has none of the texts be found any more. They keep their numbers.
