@@ -13,11 +13,10 @@ import (
 
 // forge seals octets as a segment of one lane with one block, so that no checksum stands before what reads them.
 func forge(block []byte) []byte {
-	codec := run.NewCodec()
-	body := codec.Pack(nil, block)
+	body := run.Pack(nil, block)
 	index := binary.AppendUvarint([]byte{1, 9, 9, 0}, uint64(len(body)))
 	at := len(body)
-	body = codec.Pack(body, index)
+	body = run.Pack(body, index)
 	length := len(body) - at
 	body = binary.BigEndian.AppendUint64(body, uint64(at))
 	body = binary.BigEndian.AppendUint32(body, uint32(length))

@@ -18,7 +18,7 @@ import (
 //
 // A lane holds the records of one protocol. Its blocks refer to fingerprints, label sets and statuses by their places
 // among those entered since the last block with the flag reset, and to certificates by their places in the whole lane.
-// "Packed" is the form of run.Codec: zstd at its fastest, with a checksum.
+// "Packed" is the form of run.Pack: compressed, with a checksum.
 const (
 	flagReset = 1
 
@@ -77,7 +77,6 @@ type LaneStats struct {
 // SegmentWriter writes the records of one shard, of several protocols in any order. It is used by one goroutine.
 type SegmentWriter struct {
 	w      io.Writer
-	codec  *run.Codec
 	lanes  []*lane
 	offset int64
 	raw    []byte
@@ -86,7 +85,7 @@ type SegmentWriter struct {
 
 // NewSegmentWriter returns a writer of so many lanes.
 func NewSegmentWriter(w io.Writer, lanes int) *SegmentWriter {
-	s := &SegmentWriter{w: w, codec: run.NewCodec()}
+	s := &SegmentWriter{w: w}
 	for range lanes {
 		s.lanes = append(s.lanes, newLane())
 	}
@@ -139,7 +138,7 @@ func (s *SegmentWriter) flush(l *lane) error {
 	if len(s.raw) > hugeBlock {
 		runtime.GC() // what led to a huge record is as large, and so is what comes next
 	}
-	s.frame = s.codec.Pack(s.frame, s.raw)
+	s.frame = run.Pack(s.frame, s.raw)
 	s.raw = shrink(s.raw)
 	l.blocks = append(l.blocks, blockAt{s.offset, int64(len(s.frame))})
 	err := s.write(s.frame)
@@ -173,7 +172,7 @@ func (s *SegmentWriter) Close() error {
 			s.raw = binary.AppendUvarint(s.raw, uint64(b.length))
 		}
 	}
-	s.frame = s.codec.Pack(s.frame[:0], s.raw)
+	s.frame = run.Pack(s.frame[:0], s.raw)
 	index := len(s.frame)
 	s.frame = binary.BigEndian.AppendUint64(s.frame, uint64(s.offset))
 	s.frame = binary.BigEndian.AppendUint32(s.frame, uint32(index))

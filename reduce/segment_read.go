@@ -40,7 +40,6 @@ type SegmentReader struct {
 	OnCertificate func(*SegmentCertificate)
 
 	r      io.ReaderAt
-	codec  *run.Codec
 	blocks []blockAt
 	ahead  []byte // what was fetched last
 	at     int64  // where it stands in the segment
@@ -61,7 +60,7 @@ type SegmentReader struct {
 
 // OpenSegment opens a lane of a segment of so many octets.
 func OpenSegment(r io.ReaderAt, size int64, lane int) (*SegmentReader, error) {
-	s := &SegmentReader{r: r, codec: run.NewCodec()}
+	s := &SegmentReader{r: r}
 	index, err := s.readIndex(size)
 	if err == nil {
 		s.blocks, err = findLane(index, lane, size)
@@ -95,7 +94,7 @@ func (s *SegmentReader) readIndex(size int64) ([]byte, error) {
 			return nil, err
 		}
 	}
-	return s.codec.Unpack(nil, packed[uint64(len(packed))-length:], maxIndex)
+	return run.Unpack(nil, packed[uint64(len(packed))-length:], maxIndex)
 }
 
 func readAt(r io.ReaderAt, p []byte, off int64) error {
@@ -197,7 +196,7 @@ func (s *SegmentReader) load() error {
 	if err != nil {
 		return err
 	}
-	s.raw, err = s.codec.Unpack(shrink(s.raw), block, maxBlock)
+	s.raw, err = run.Unpack(shrink(s.raw), block, maxBlock)
 	if cap(s.ahead) > maxAhead {
 		s.ahead = nil
 	}

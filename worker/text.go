@@ -79,10 +79,9 @@ func (w *textWriter) close() error {
 
 // pack packs and writes blocks until there are no more, or one cannot be written.
 func (w *textWriter) pack() error {
-	codec := run.NewFastCodec()
 	var packed []byte
 	for text := range w.full {
-		packed = codec.Pack(packed[:0], text)
+		packed = run.Pack(packed[:0], text)
 		if _, err := w.to.Write(packed); err != nil {
 			return err
 		}
@@ -95,7 +94,6 @@ func (w *textWriter) pack() error {
 // textReader reads an unpacked text. It is for one goroutine at a time.
 type textReader struct {
 	file   *store.File
-	codec  *run.Codec
 	starts []int64 // of the blocks in the file, and the end of the last
 	packed []byte
 	text   []byte // of the block that is held
@@ -104,7 +102,7 @@ type textReader struct {
 
 // newTextReader reads a text whose blocks have these sizes.
 func newTextReader(file *store.File, blocks []int64) *textReader {
-	r := &textReader{file: file, codec: run.NewFastCodec(), starts: make([]int64, len(blocks)+1), held: -1}
+	r := &textReader{file: file, starts: make([]int64, len(blocks)+1), held: -1}
 	for i, size := range blocks {
 		r.starts[i+1] = r.starts[i] + size
 	}
@@ -145,7 +143,7 @@ func (r *textReader) load(block, fetch int) (err error) {
 	}
 	r.held = -1
 	at := r.starts[block] - r.starts[fetch]
-	r.text, err = r.codec.Unpack(r.text[:0], r.packed[at:at+r.starts[block+1]-r.starts[block]], shard.BlockText)
+	r.text, err = run.Unpack(r.text[:0], r.packed[at:at+r.starts[block+1]-r.starts[block]], shard.BlockText)
 	if err == nil && len(r.text) < shard.BlockText && block < len(r.starts)-2 {
 		err = fmt.Errorf("block %d of %d octets: %w", block, len(r.text), run.ErrCorrupt)
 	}

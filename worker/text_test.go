@@ -101,8 +101,7 @@ func TestTextFails(t *testing.T) {
 
 // TestTextOfShortBlocks: a block that lacks text is noticed, wherever it stands.
 func TestTextOfShortBlocks(t *testing.T) {
-	codec := run.NewFastCodec()
-	one := codec.Pack(nil, someText(100))
+	one := run.Pack(nil, someText(100))
 	size := int64(len(one))
 	reader := newTextReader(fileOf(t, append(bytes.Clone(one), one...)), []int64{size, size})
 	if _, err := reader.ReadAt(make([]byte, 10), 0); !errors.Is(err, run.ErrCorrupt) {

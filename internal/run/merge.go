@@ -17,7 +17,7 @@ const (
 // Where there are more inputs than the budget lets be open at a time (64 at most, 2 at least), groups of them are first
 // merged into a file in the folder scratch. Inputs that are not sorted give no sorted output.
 func Merge(inputs []func() (io.ReadCloser, error), budget int, scratch string) (Iterator, error) {
-	return merge(inputs, mergeConfig{budget, blockSize, scratch, NewFastCodec()})
+	return merge(inputs, mergeConfig{budget, blockSize, scratch})
 }
 
 // mergeConfig is what a merge works with.
@@ -25,7 +25,6 @@ type mergeConfig struct {
 	budget  int
 	block   int // size of the inputs' blocks
 	scratch string
-	codec   *Codec
 }
 
 // fan is the number of runs that may be open at a time. Each holds a block as read and the same unpacked.
@@ -33,7 +32,7 @@ func (c mergeConfig) fan() int { return min(max(c.budget/(2*c.block), 2), maxFan
 
 func merge(inputs []opener, c mergeConfig) (Iterator, error) {
 	if len(inputs) <= c.fan() {
-		return newMerger(inputs, c.codec, nil)
+		return newMerger(inputs, nil)
 	}
 	file, err := newSpill(c.scratch)
 	if err != nil {
@@ -43,7 +42,7 @@ func merge(inputs []opener, c mergeConfig) (Iterator, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return newMerger(inputs, c.codec, file)
+	return newMerger(inputs, file)
 }
 
 // narrow merges groups of runs into file until few enough are left. The queue is served from its front, so no run is
@@ -52,11 +51,11 @@ func narrow(inputs []opener, file *spill, c mergeConfig) ([]opener, error) {
 	fan := c.fan()
 	for len(inputs) > fan {
 		n := min(fan, len(inputs)-fan+1)
-		m, err := newMerger(inputs[:n], c.codec, nil)
+		m, err := newMerger(inputs[:n], nil)
 		if err != nil {
 			return nil, err
 		}
-		merged, err := file.write(c.codec, c.block, func(w *Writer) error { return copyAll(w, m) })
+		merged, err := file.write(c.block, func(w *Writer) error { return copyAll(w, m) })
 		if err = errors.Join(err, m.Close()); err != nil {
 			return nil, err
 		}
@@ -89,12 +88,12 @@ type source struct {
 	ended  bool
 }
 
-func openSource(open opener, codec *Codec) (*source, error) {
+func openSource(open opener) (*source, error) {
 	r, err := open()
 	if err != nil {
 		return nil, fmt.Errorf("open run: %w", err)
 	}
-	return &source{Reader: newReader(r, codec), closer: r}, nil
+	return &source{Reader: NewReader(r), closer: r}, nil
 }
 
 // advance loads the source's next record, and closes it at its end.
@@ -125,13 +124,13 @@ func (s *source) close() error {
 }
 
 // openAll opens runs and loads their first blocks, some at a time.
-func openAll(inputs []opener, codec *Codec) ([]*source, error) {
+func openAll(inputs []opener) ([]*source, error) {
 	sources := make([]*source, len(inputs))
 	var group errgroup.Group
 	group.SetLimit(openings)
 	for i, open := range inputs {
 		group.Go(func() error {
-			s, err := openSource(open, codec)
+			s, err := openSource(open)
 			if err != nil {
 				return err
 			}

@@ -45,7 +45,6 @@ type Iterator interface {
 // Writer writes a run.
 type Writer struct {
 	w      io.Writer
-	codec  *Codec
 	block  int
 	raw    []byte
 	frame  []byte
@@ -54,11 +53,9 @@ type Writer struct {
 }
 
 // NewWriter returns a Writer to w, which gets one Write per block.
-func NewWriter(w io.Writer) *Writer { return newWriter(w, NewFastCodec(), blockSize) }
+func NewWriter(w io.Writer) *Writer { return newWriter(w, blockSize) }
 
-func newWriter(w io.Writer, codec *Codec, block int) *Writer {
-	return &Writer{w: w, codec: codec, block: block}
-}
+func newWriter(w io.Writer, block int) *Writer { return &Writer{w: w, block: block} }
 
 // Append adds a record. Order is the caller's matter.
 func (w *Writer) Append(rec []byte) error {
@@ -86,7 +83,7 @@ func (w *Writer) flush() error {
 	if w.err != nil || len(w.raw) == 0 {
 		return w.err
 	}
-	w.frame = w.codec.Pack(w.frame[:0], w.raw)
+	w.frame = Pack(w.frame[:0], w.raw)
 	w.raw = w.raw[:0]
 	n, err := w.w.Write(w.frame)
 	w.offset += int64(n)
@@ -99,7 +96,6 @@ func (w *Writer) flush() error {
 // Reader reads a run.
 type Reader struct {
 	r      io.Reader
-	codec  *Codec
 	header [headerSize]byte
 	frame  []byte
 	raw    []byte // the block in hand
@@ -108,9 +104,7 @@ type Reader struct {
 }
 
 // NewReader returns a Reader of the blocks in r. It reads r in steps of one block.
-func NewReader(r io.Reader) *Reader { return newReader(r, NewFastCodec()) }
-
-func newReader(r io.Reader, codec *Codec) *Reader { return &Reader{r: r, codec: codec} }
+func NewReader(r io.Reader) *Reader { return &Reader{r: r} }
 
 // Next returns the next record, which is valid until the next call, or io.EOF where r ends after a whole block.
 func (r *Reader) Next() ([]byte, error) {
@@ -162,7 +156,7 @@ func (r *Reader) load() error {
 	if r.frame, err = readFull(r.r, r.frame, stored); err != nil {
 		return r.fault("block: %w", err)
 	}
-	if r.raw, err = r.codec.Unpack(r.raw[:0], r.frame, maxBlock); err != nil {
+	if r.raw, err = Unpack(r.raw[:0], r.frame, maxBlock); err != nil {
 		return r.fault("%w", err)
 	}
 	r.rest = r.raw

@@ -78,7 +78,7 @@ func encode(t testing.TB, recs [][]byte) []byte { return encodeBlocks(t, recs, 1
 func encodeBlocks(t testing.TB, recs [][]byte, block int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w := newWriter(&b, NewFastCodec(), block)
+	w := newWriter(&b, block)
 	for _, rec := range recs {
 		if err := w.Append(rec); err != nil {
 			t.Fatal(err)
@@ -182,7 +182,7 @@ func FuzzReader(f *testing.F) {
 		_ = drain(data)
 		// What a forged but well-sealed block holds must not do harm either.
 		if len(data) > 0 {
-			_ = drain(NewFastCodec().Pack(nil, data))
+			_ = drain(Pack(nil, data))
 		}
 	})
 }

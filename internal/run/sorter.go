@@ -18,7 +18,6 @@ type Sorter struct {
 	index   []entry
 	file    *spill // nil until memory was full for the first time
 	runs    []opener
-	codec   *Codec
 	merged  Iterator
 }
 
@@ -68,10 +67,10 @@ func (s *Sorter) spill() error {
 		if err != nil {
 			return err
 		}
-		s.file, s.codec = f, NewFastCodec()
+		s.file = f
 	}
 	s.arena.sort(s.index)
-	open, err := s.file.write(s.codec, blockFor(s.budget), s.dump)
+	open, err := s.file.write(blockFor(s.budget), s.dump)
 	if err != nil {
 		return err
 	}
@@ -100,7 +99,7 @@ func (s *Sorter) Sorted() (Iterator, error) {
 		return nil, err
 	}
 	s.arena, s.index = arena{size: s.arena.size}, nil
-	it, err := merge(s.runs, mergeConfig{s.budget, blockFor(s.budget), s.scratch, s.codec})
+	it, err := merge(s.runs, mergeConfig{s.budget, blockFor(s.budget), s.scratch})
 	if err != nil {
 		return nil, err
 	}

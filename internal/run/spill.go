@@ -29,8 +29,8 @@ func newSpill(scratch string) (*spill, error) {
 }
 
 // write appends what fill writes as one run and returns how to read it.
-func (s *spill) write(codec *Codec, block int, fill func(*Writer) error) (opener, error) {
-	w := newWriter(io.NewOffsetWriter(s.file, s.end), codec, block)
+func (s *spill) write(block int, fill func(*Writer) error) (opener, error) {
+	w := newWriter(io.NewOffsetWriter(s.file, s.end), block)
 	if err := fill(w); err != nil {
 		return nil, err
 	}

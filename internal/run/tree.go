@@ -17,10 +17,10 @@ type merger struct {
 }
 
 // newMerger opens the inputs. It owns file from then on, also when it fails.
-func newMerger(inputs []opener, codec *Codec, file *spill) (*merger, error) {
+func newMerger(inputs []opener, file *spill) (*merger, error) {
 	m := &merger{file: file}
 	var err error
-	if m.sources, err = openAll(inputs, codec); err != nil {
+	if m.sources, err = openAll(inputs); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	m.build()
