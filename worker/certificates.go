@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/internal/words"
 	"github.com/dice-engine/dice/protocols"
 )
 
@@ -25,7 +26,8 @@ type certificateReader struct {
 
 // read reads a certificate's text, unless known remembers it.
 func (r *certificateReader) read(known *memo[*certificate], text []byte, chains bool) *certificate {
-	if c, ok := known.get(text); ok {
+	key := words.Hash(text)
+	if c, ok := known.get(key); ok {
 		return c
 	}
 	c := &certificate{}
@@ -34,7 +36,7 @@ func (r *certificateReader) read(known *memo[*certificate], text []byte, chains 
 	if cap(r.tape) > memorable {
 		r.tape = nil
 	}
-	known.put(text, c, len(c.tape)+certificateOverhead)
+	known.put(key, c, len(c.tape)+certificateOverhead)
 	return c
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/internal/words"
 	"github.com/dice-engine/dice/reduce"
 	"github.com/dice-engine/dice/shard"
 )
@@ -259,12 +260,13 @@ func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 	}
 	answers := x.memos.answers[row.Want]
 	x.key = append(tape.AppendBool(x.key[:0], success), row.Result...)
-	if a, ok := answers.get(x.key); ok {
+	key := words.Hash(x.key)
+	if a, ok := answers.get(key); ok {
 		return a, nil
 	}
 	a, err := x.ask(row, success)
 	if err == nil {
-		answers.put(x.key, a, len(a.fingerprint)+len(a.labels)+answerOverhead)
+		answers.put(key, a, len(a.fingerprint)+len(a.labels)+answerOverhead)
 	}
 	return a, err
 }

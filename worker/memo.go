@@ -31,11 +31,11 @@ func newMemo[V any](limit int) *memo[V] { return &memo[V]{limit: limit} }
 const entryOverhead = 96
 
 // get returns the answer to key, if it is remembered.
-func (m *memo[V]) get(key []byte) (answer V, known bool) {
-	if n, known := m.young.keys.Find(key); known {
+func (m *memo[V]) get(key words.Hashed) (answer V, known bool) {
+	if n, known := m.young.keys.FindHashed(key); known {
 		return m.young.answers[n].answer, true
 	}
-	n, known := m.old.keys.Find(key)
+	n, known := m.old.keys.FindHashed(key)
 	if !known {
 		return answer, false
 	}
@@ -45,13 +45,13 @@ func (m *memo[V]) get(key []byte) (answer V, known bool) {
 }
 
 // put remembers an answer that takes size octets beside its key. Of two answers to one key the first one stays.
-func (m *memo[V]) put(key []byte, answer V, size int) {
-	cost := len(key) + size + entryOverhead
+func (m *memo[V]) put(key words.Hashed, answer V, size int) {
+	cost := key.Len() + size + entryOverhead
 	if m.young.size+cost > m.limit {
 		m.young, m.old = m.old, m.young
 		m.young.reset(m.limit)
 	}
-	if n := m.young.keys.Number(key); int(n) == len(m.young.answers) {
+	if n := m.young.keys.NumberHashed(key); int(n) == len(m.young.answers) {
 		m.young.answers = append(m.young.answers, remembered[V]{answer, size})
 		m.young.size += cost
 	}

@@ -3,7 +3,11 @@ package worker
 import (
 	"fmt"
 	"testing"
+
+	"github.com/dice-engine/dice/internal/words"
 )
+
+func numbered(n int) words.Hashed { return words.Hash(fmt.Append(nil, n)) }
 
 // TestMemoForgetsAndNeverLies: whatever was forgotten, an answer is that of its key, and memory stays bounded.
 func TestMemoForgetsAndNeverLies(t *testing.T) {
@@ -14,7 +18,7 @@ func TestMemoForgetsAndNeverLies(t *testing.T) {
 		if i%10 == 0 {
 			n = 5 // asked for often
 		}
-		key := fmt.Append(nil, n)
+		key := numbered(n)
 		got, ok := m.get(key)
 		if ok && got != n {
 			t.Fatalf("key %d has answer %d", n, got)
@@ -39,9 +43,9 @@ func TestMemoCountsWhatItKeeps(t *testing.T) {
 	m := newMemo[int](limit)
 	for i := range 200 {
 		for n := range i { // each is asked for in every round
-			m.get(fmt.Append(nil, n))
+			m.get(numbered(n))
 		}
-		m.put(fmt.Append(nil, i), i, large)
+		m.put(numbered(i), i, large)
 		if held := (m.young.keys.Len() + m.old.keys.Len()) * large; held > 2*limit {
 			t.Fatalf("answers of %d octets are held, at most %d", held, 2*limit)
 		}
@@ -52,10 +56,10 @@ func TestMemoCountsWhatItKeeps(t *testing.T) {
 func TestMemoPutTwice(t *testing.T) {
 	m := newMemo[int](10_000)
 	for _, n := range []int{1, 1, 2, 1, 3} {
-		m.put(fmt.Append(nil, n), n, 8)
+		m.put(numbered(n), n, 8)
 	}
 	for n := 1; n <= 3; n++ {
-		if got, ok := m.get(fmt.Append(nil, n)); !ok || got != n {
+		if got, ok := m.get(numbered(n)); !ok || got != n {
 			t.Errorf("key %d has answer %d, %t", n, got, ok)
 		}
 	}
@@ -68,5 +72,28 @@ func TestLabelSets(t *testing.T) {
 	}
 	if joinLabels() != "" || len(splitLabels(nil, "")) != 0 {
 		t.Error("the empty set is not empty")
+	}
+}
+
+// BenchmarkMemo: a certificate's text that is remembered, and one that is not.
+func BenchmarkMemo(b *testing.B) {
+	texts := make([][]byte, 1<<14)
+	for i := range texts {
+		texts[i] = fmt.Appendf(nil, "%01100x", i)
+	}
+	for _, c := range []struct {
+		name     string
+		distinct int
+	}{{"known", 1 << 10}, {"new", len(texts)}} {
+		b.Run(c.name, func(b *testing.B) {
+			m := newMemo[int](memoBytes)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				key := words.Hash(texts[i%c.distinct])
+				if _, ok := m.get(key); !ok {
+					m.put(key, i, 400)
+				}
+			}
+		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/internal/words"
 	"github.com/dice-engine/dice/reduce"
 	"github.com/dice-engine/dice/shard"
 )
@@ -229,12 +230,13 @@ func (x *partWriter) attachedCertificate(payload []byte) (*certificate, error) {
 	if payload == nil {
 		return nil, nil
 	}
-	if c, ok := x.attached.get(payload); ok {
+	key := words.Hash(payload)
+	if c, ok := x.attached.get(key); ok {
 		return c, nil
 	}
 	c, err := fromPayload(payload)
 	if err == nil {
-		x.attached.put(payload, c, len(payload))
+		x.attached.put(key, c, len(payload))
 	}
 	return c, err
 }

@@ -24,8 +24,22 @@ type List struct {
 	ends  []int  // of the texts in data, by number
 	slots []slot // by hash, or behind that: a power of two, of which a quarter is free at least
 	taken int
-	seed  maphash.Seed // nobody can make texts that meet
 }
+
+// seed is the process's own, so that nobody can make texts that meet.
+var seed = maphash.MakeSeed()
+
+// Hashed is a text that was hashed once, to be looked up in several lists. It is valid as long as the text stays as it is.
+type Hashed struct {
+	text []byte
+	hash uint32
+}
+
+// Hash returns a text with its hash.
+func Hash(text []byte) Hashed { return Hashed{text, uint32(maphash.Bytes(seed, text))} }
+
+// Len is the length of the text in octets.
+func (h Hashed) Len() int { return len(h.text) }
 
 // slot says where a text is found. The zero value is free.
 type slot struct {
@@ -51,37 +65,40 @@ func (l *List) Text(number int32) []byte {
 }
 
 // Find returns the number of a text.
-func (l *List) Find(text []byte) (number int32, known bool) {
+func (l *List) Find(text []byte) (number int32, known bool) { return l.FindHashed(Hash(text)) }
+
+// FindHashed is Find for a text that was hashed.
+func (l *List) FindHashed(text Hashed) (number int32, known bool) {
 	if l.taken == 0 {
 		return -1, false
 	}
-	at, known := l.find(l.hash(text), text)
+	at, known := l.find(text)
 	return l.slots[at].next - 1, known
 }
 
 // Number returns the number of a text, which it enters if it is new.
-func (l *List) Number(text []byte) int32 {
+func (l *List) Number(text []byte) int32 { return l.NumberHashed(Hash(text)) }
+
+// NumberHashed is Number for a text that was hashed.
+func (l *List) NumberHashed(text Hashed) int32 {
 	if 4*(l.taken+1) > 3*len(l.slots) {
 		l.grow()
 	}
-	hash := l.hash(text)
-	at, known := l.find(hash, text)
+	at, known := l.find(text)
 	if known {
 		return l.slots[at].next - 1
 	}
-	number := l.Append(text)
-	l.slots[at] = slot{hash, number + 1}
+	number := l.Append(text.text)
+	l.slots[at] = slot{text.hash, number + 1}
 	l.taken++
 	return number
 }
 
-func (l *List) hash(text []byte) uint32 { return uint32(maphash.Bytes(l.seed, text)) }
-
 // find returns the slot of a text, or the free one for it.
-func (l *List) find(hash uint32, text []byte) (at uint32, known bool) {
+func (l *List) find(text Hashed) (at uint32, known bool) {
 	mask := uint32(len(l.slots) - 1)
-	for at = hash & mask; l.slots[at].next != 0; at = (at + 1) & mask {
-		if s := l.slots[at]; s.hash == hash && bytes.Equal(l.Text(s.next-1), text) {
+	for at = text.hash & mask; l.slots[at].next != 0; at = (at + 1) & mask {
+		if s := l.slots[at]; s.hash == text.hash && bytes.Equal(l.Text(s.next-1), text.text) {
 			return at, true
 		}
 	}
@@ -91,7 +108,7 @@ func (l *List) find(hash uint32, text []byte) (at uint32, known bool) {
 // grow makes room for twice as many texts to be found.
 func (l *List) grow() {
 	if len(l.slots) == 0 {
-		l.slots, l.seed = make([]slot, fewSlots), maphash.MakeSeed()
+		l.slots = make([]slot, fewSlots)
 		return
 	}
 	before := l.slots

@@ -90,14 +90,14 @@ func TestReset(t *testing.T) {
 func TestSameHash(t *testing.T) {
 	var l List
 	first := l.Number([]byte("first"))
-	at, _ := l.find(l.hash([]byte("first")), []byte("first"))
-	second := []byte("second")
+	at, _ := l.find(Hash([]byte("first")))
+	second := Hash([]byte("second"))
 	l.slots[at] = slot{}
-	l.slots[l.hash(second)&uint32(len(l.slots)-1)] = slot{l.hash(second), first + 1}
-	if n, known := l.Find(second); known {
+	l.slots[second.hash&uint32(len(l.slots)-1)] = slot{second.hash, first + 1}
+	if n, known := l.FindHashed(second); known {
 		t.Errorf("the second text is known as %d", n)
 	}
-	if n := l.Number(second); n != first+1 {
+	if n := l.NumberHashed(second); n != first+1 {
 		t.Errorf("the second text has number %d", n)
 	}
 }
