@@ -31,7 +31,8 @@ func block(r *rand.Rand, rows int) []byte {
 		rec := Record{Row: int64(i), IP: []byte("192.0.2.1"), Status: []byte(pick(r, "status", 3)), Labels: []byte(pick(r, "label", 2))}
 		if i%2 == 0 {
 			text := []byte(pick(r, "text", 1000))
-			rec.Certificates = []uint32{w.AddCertificate(0, text, text, nil)}
+			index, _ := w.AddCertificate(0, text, text, "")
+			rec.Certificates = []uint32{index}
 		}
 		l.add(&rec)
 	}

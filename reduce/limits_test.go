@@ -70,7 +70,7 @@ func TestTextsAreBounded(t *testing.T) {
 	w := NewSegmentWriter(io.Discard, 1)
 	for i := range 1000 {
 		text := noise(i, 100<<10)
-		index := w.AddCertificate(0, text, []byte("tape"), nil)
+		index, _ := w.AddCertificate(0, text, []byte("tape"), "")
 		if err := w.Add(0, &Record{Row: int64(i), Certificates: []uint32{index}}); err != nil {
 			t.Fatal(err)
 		}

@@ -92,26 +92,20 @@ func NewSegmentWriter(w io.Writer, lanes int) *SegmentWriter {
 	return s
 }
 
-// Certificate looks a certificate up by a key that stands for its content: its index in the lane, if it was entered lately.
-func (s *SegmentWriter) Certificate(lane int, key []byte) (index uint32, known bool) {
-	l := s.lanes[lane]
-	number, known := l.certificates.Find(key)
-	return l.certificatesBefore + uint32(number), known
-}
-
-// AddCertificate enters a certificate, unless it is known: its key, its tape and its label set. Indices count up from 0 in
-// each lane. The record that holds it is the next one added to the lane: only then room is made for more.
-func (s *SegmentWriter) AddCertificate(lane int, key, tape, labels []byte) (index uint32) {
+// AddCertificate enters a certificate, unless it was entered lately: its tape and its label set. The key stands for its
+// content. Indices count up from 0 in each lane. The record that holds it is the next one added to the lane: only then room
+// is made for more.
+func (s *SegmentWriter) AddCertificate(lane int, key, tape []byte, labels string) (index uint32, added bool) {
 	l := s.lanes[lane]
 	index = l.certificatesBefore + uint32(l.certificates.Number(key))
 	if int64(index) < l.stats.Certificates {
-		return index
+		return index, false
 	}
 	l.stats.Certificates++
 	l.newCertificates = appendBytes(appendBytes(l.newCertificates, tape), labels)
 	l.nCertificates++
 	l.size += len(key) + 64 + len(tape) + len(labels)
-	return index
+	return index, true
 }
 
 // Add adds a record to a lane. It keeps nothing of r, and takes the fingerprint and the places away, so that a huge fingerprint
@@ -187,6 +181,6 @@ type blockAt struct{ offset, length int64 }
 
 func (b blockAt) end() int64 { return b.offset + b.length }
 
-func appendBytes(dst, b []byte) []byte {
+func appendBytes[T []byte | string](dst []byte, b T) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(b))), b...)
 }

@@ -52,9 +52,8 @@ func (x *mapper) hold(row *record.Row, at reduce.Address) error {
 	x.out.Certificates = x.out.Certificates[:0]
 	for i, c := range x.held {
 		x.key = c.appendKey(x.key[:0], row.Certificates[i])
-		index, entered := x.segment.Certificate(row.Want, x.key)
-		if !entered {
-			index = x.segment.AddCertificate(row.Want, x.key, c.tape, []byte(c.labels))
+		index, added := x.segment.AddCertificate(row.Want, x.key, c.tape, c.labels)
+		if added {
 			x.result.Protocols[row.Want].Certificates++
 			holder := reduce.Holder{Address: at, Certificate: true}
 			holder.Index = index

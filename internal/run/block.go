@@ -18,8 +18,9 @@ var ErrCorrupt = errors.New("corrupted data")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Pack appends a block of raw to dst, with a checksum, and compressed where that is shorter: by S2, as work files are read
-// once and mostly hold hashes and keys, in which a slower compressor finds little more.
+// Pack appends a block of raw to dst, with a checksum, and compressed where that is shorter: by S2, as work files are
+// read once and then removed. A slower compressor finds little more in sightings, a fifth to a third more in segments, and
+// takes more processor time for it than sending and fetching the octets does.
 func Pack(dst, raw []byte) []byte {
 	at := len(dst)
 	dst = append(dst, make([]byte, headerSize)...)
@@ -42,8 +43,12 @@ func compress(dst, raw []byte) []byte {
 
 // decompress writes what payload holds into dst, whose capacity bounds it.
 func decompress(dst, payload []byte) ([]byte, error) {
-	if n, err := s2.DecodedLen(payload); err != nil || n > cap(dst) {
-		return nil, errors.Join(err, ErrCorrupt)
+	n, err := s2.DecodedLen(payload)
+	if err == nil && n > cap(dst) {
+		err = fmt.Errorf("%d octets where %d are expected", n, cap(dst))
+	}
+	if err != nil {
+		return nil, err
 	}
 	return s2.Decode(dst[:cap(dst)], payload)
 }
