@@ -26,12 +26,13 @@ type view struct {
 	offered int
 	workers map[string]*hand
 	moving  map[attempt]queue.Progress // what running attempts reported last
+	ended   map[attempt]bool           // attempts that are over: what they report late was counted
 }
 
-// attempt is a worker at a task of the current stage.
+// attempt is a worker at a task of the current stage, which was handed out so many times.
 type attempt struct {
-	worker string
-	task   int
+	worker       string
+	task, number int
 }
 
 // hand is what is known of a worker.
@@ -45,7 +46,7 @@ type hand struct {
 }
 
 func newView(now time.Time) *view {
-	return &view{began: now, workers: map[string]*hand{}, moving: map[attempt]queue.Progress{}}
+	return &view{began: now, workers: map[string]*hand{}, moving: map[attempt]queue.Progress{}, ended: map[attempt]bool{}}
 }
 
 // stage notes that a stage began, with some tasks done.
@@ -59,6 +60,7 @@ func (v *view) stage(name string, tasks, done int, now time.Time) {
 	current.Tasks, current.Done = tasks, done
 	v.since, v.at, v.rows, v.bytes = now, done, 0, 0
 	clear(v.moving)
+	clear(v.ended)
 	maps.DeleteFunc(v.workers, func(_ string, w *hand) bool { return now.Sub(w.heard) > forgotten })
 }
 
@@ -97,7 +99,10 @@ func (v *view) hear(p queue.Progress, now time.Time) (rows, bytes int64) {
 	if current == nil || current.Name != p.Stage {
 		return 0, 0 // late news
 	}
-	name := attempt{p.Worker, p.Task}
+	name := attempt{p.Worker, p.Task, p.Attempt}
+	if v.ended[name] {
+		return 0, 0
+	}
 	last, known := v.moving[name]
 	if !known && p.Attempt > 1 {
 		v.taken++
@@ -115,6 +120,7 @@ func (v *view) hear(p queue.Progress, now time.Time) (rows, bytes int64) {
 	}
 	if p.Done || p.Left || failed {
 		delete(v.moving, name)
+		v.ended[name] = true
 	}
 	return rows, bytes
 }

@@ -29,6 +29,8 @@ func TestView(t *testing.T) {
 	tell(11, queue.Progress{Worker: "a", Task: 4, Attempt: 1, Rows: 150}, 50)
 	tell(11, queue.Progress{Worker: "b", Task: 5, Attempt: 2, Rows: 10}, 10) // taken over
 	tell(12, queue.Progress{Worker: "a", Task: 4, Attempt: 1, Rows: 200, Done: true}, 50)
+	tell(12, queue.Progress{Worker: "a", Task: 4, Attempt: 1, Rows: 200}, 0) // overtaken by what came after it
+	tell(12, queue.Progress{Worker: "a", Task: 4, Attempt: 1, Rows: 200, Done: true}, 0)
 	tell(12, queue.Progress{Worker: "a", Stage: "write", Task: 0, Rows: 9}, 0)
 	tell(12, queue.Progress{Worker: "c", Refused: "another version"}, 0)
 	tell(13, queue.Progress{Worker: "a", Task: 6, Attempt: 1, Rows: 5, Error: "store is slow"}, 5)
