@@ -251,7 +251,13 @@ func (c *Coordinator) listAll(ctx context.Context) (*planned, error) {
 		return nil, err
 	}
 	side, err := c.listInputs(ctx, c.cfg.Command.Certificates)
-	return &planned{scans: scans, side: side}, err
+	if err != nil {
+		return nil, err
+	}
+	if scans = without(scans, side); len(scans) == 0 {
+		return nil, fmt.Errorf("%w: all that matches are side tables of certificates", ErrNoInput)
+	}
+	return &planned{scans: scans, side: side}, nil
 }
 
 func (c *Coordinator) makePlan(digest string, in *planned) (*shard.Plan, error) {

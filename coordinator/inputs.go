@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/dice-engine/dice/internal/store"
@@ -69,6 +70,21 @@ func (c *Coordinator) listInputs(ctx context.Context, patterns []string) ([]shar
 	return shard.Order(all), nil
 }
 
+// without drops the side tables that a pattern for scans took along.
+func without(scans, side []shard.Input) []shard.Input {
+	sides := map[string]bool{}
+	for _, in := range side {
+		sides[whole(in.Place, in.Key)] = true
+	}
+	return slices.DeleteFunc(scans, func(in shard.Input) bool { return sides[whole(in.Place, in.Key)] })
+}
+
+// whole names an object below a place, however much of it the place holds.
+func whole(place, key string) string {
+	folder, _, _ := strings.Cut(place, "?")
+	return strings.TrimSuffix(folder, "/") + "/" + key
+}
+
 func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.Input, error) {
 	at, err := splitInput(pattern)
 	if err != nil {
@@ -107,12 +123,11 @@ func (c *Coordinator) inOutput(at place, key string) bool {
 	if c.cfg.Output == "" {
 		return false
 	}
-	object, _, _ := strings.Cut(at.dial, "?")
 	output, _, _ := strings.Cut(c.cfg.Output, "?")
 	if !strings.HasPrefix(output, "s3://") {
 		if abs, err := filepath.Abs(output); err == nil {
 			output = abs
 		}
 	}
-	return strings.HasPrefix(strings.TrimSuffix(object, "/")+"/"+key, strings.TrimSuffix(output, "/")+"/")
+	return strings.HasPrefix(whole(at.dial, key), strings.TrimSuffix(output, "/")+"/")
 }

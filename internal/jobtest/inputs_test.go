@@ -265,3 +265,22 @@ func TestWrongInputs(t *testing.T) {
 		})
 	}
 }
+
+// TestSideTablesAreNoScans: a pattern for scans that takes the side tables along means the scans alone.
+func TestSideTablesAreNoScans(t *testing.T) {
+	for _, layout := range []string{"parquet", "jsonl"} {
+		dir, _ := scan(t, synth.Config{Rows: 2000, Seed: 3, Layout: layout})
+		command := scanCommand(dir)
+		want := rowsOf(result(t, Run(t, Options{Command: command}).Out))
+		command.Files = []string{dir + "/**"}
+		job := Run(t, Options{Command: command})
+		if job.Result.Manifest.Rejects > 0 {
+			t.Errorf("%s: %d rejects", layout, job.Result.Manifest.Rejects)
+		}
+		sameFiles(t, want, rowsOf(result(t, job.Out)))
+		command.Files = command.Certificates
+		if _, err := Try(t, Options{Command: command}); !errors.Is(err, coordinator.ErrNoInput) {
+			t.Errorf("%s: only side tables: %v, want %v", layout, err, coordinator.ErrNoInput)
+		}
+	}
+}
