@@ -27,8 +27,8 @@ The same command continues a job that was interrupted, and reports one that is f
 Examples:
    dice classify --signatures '*' -s zgrab2 -f 'scan/zgrab2_*' -o out
    dice classify --signatures 'mqtt,opc*' -f 's3://scans/2026-11/**' -o s3://results/2026-11
-   dice classify -f 'scan/*.jsonl.zst' --certificates scan/certificates.parquet --mode all -o out
-   dice classify -f 's3://scans/**?endpoint=http://127.0.0.1:9000' -o out
+   dice classify -f 'scan/**' --certificates scan/certificates.jsonl --mode all -o all
+   dice classify -f 's3://scans/**?endpoint=http://127.0.0.1:9000' -o local
 
 ` + exitHelp(),
 		Flags:  slices.Concat(jobFlags(true), runFlags()),
@@ -46,7 +46,7 @@ func jobFlags(needsOutput bool) []cli.Flag {
 		&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"}, Required: true,
 			Usage: "scan files: Parquet, or JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
 		&cli.StringSliceFlag{Name: "certificates", EnvVars: []string{"DICE_CERTIFICATES"},
-			Usage: "side tables with columns or members ip and certificate, for records without one (XMPP); may be repeated"},
+			Usage: "side tables with columns or members ip and certificate, for records without one (XMPP); not read as scans; may be repeated"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Required: needsOutput,
 			Usage: "where the result goes: an empty folder or s3://bucket/prefix"},
 		&cli.StringFlag{Name: "mode", Value: string(shard.Labelled), EnvVars: []string{"DICE_MODE"},

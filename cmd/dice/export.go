@@ -31,7 +31,7 @@ Examples:
    dice export out -o labelled.json
    dice export s3://results/2026-11 | jq length`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Usage: "file (default: standard output)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_EXPORT_OUTPUT"}, Usage: "file, which is replaced (default: standard output)"},
 			&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"}, Usage: "folder for what does not fit into memory (default: the system's)"},
 		},
 		Action: export,
@@ -43,7 +43,12 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	file, err := createFile(c.String("output"))
+	pairs := newSorter(c.String("scratch"), sorterBytes)
+	defer pairs.close()
+	if err := collectAll(c.Context, pairs, bucket); err != nil {
+		return err
+	}
+	file, err := createFile(c.String("output")) // after all is read: what stands there goes only for something better
 	if err != nil {
 		return err
 	}
@@ -51,11 +56,11 @@ func export(c *cli.Context) error {
 	if file != nil {
 		w = file.writer()
 	}
-	return errors.Join(exportTo(c.Context, w, bucket, c.String("scratch")), file.close())
+	return errors.Join(writePairs(w, pairs), file.close())
 }
 
-// exportTo writes the labels of a result in the notebook's form.
-func exportTo(ctx context.Context, w io.Writer, bucket store.Bucket, scratch string) error {
+// collectAll reads the labels of a result.
+func collectAll(ctx context.Context, pairs *sorter, bucket store.Bucket) error {
 	body, err := bucket.Get(ctx, shard.ManifestKey, maxDocument)
 	if err != nil {
 		return fmt.Errorf("%w%s", err, unfinished(err))
@@ -64,8 +69,6 @@ func exportTo(ctx context.Context, w io.Writer, bucket store.Bucket, scratch str
 	if err := json.Unmarshal(body, &manifest); err != nil {
 		return fmt.Errorf("read %s: %w", shard.ManifestKey, err)
 	}
-	pairs := newSorter(scratch, sorterBytes)
-	defer pairs.close()
 	for _, output := range manifest.Outputs {
 		protocol, ok := tableProtocol(output.Key)
 		if !ok {
@@ -76,7 +79,7 @@ func exportTo(ctx context.Context, w io.Writer, bucket store.Bucket, scratch str
 			return fmt.Errorf("read %s: %w", output.Key, err)
 		}
 	}
-	return writePairs(w, pairs)
+	return nil
 }
 
 // tableProtocol returns the protocol of a file of the result, false for one of another table.

@@ -63,6 +63,21 @@ func result(t *testing.T, tables map[string][]labelled) store.Bucket {
 	return bucket
 }
 
+// exported is the export of a result.
+func exported(t *testing.T, bucket store.Bucket) string {
+	t.Helper()
+	pairs := newSorter("", sorterBytes)
+	defer pairs.close()
+	if err := collectAll(t.Context(), pairs, bucket); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := writePairs(&out, pairs); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
 func TestExport(t *testing.T) {
 	bucket := result(t, map[string][]labelled{
 		"mqtt": {
@@ -76,10 +91,7 @@ func TestExport(t *testing.T) {
 			{IP: "192.0.2.10", Labels: []string{"certificate:key:short"}},
 		},
 	})
-	var out bytes.Buffer
-	if err := exportTo(context.Background(), &out, bucket, ""); err != nil {
-		t.Fatal(err)
-	}
+	out := exported(t, bucket)
 	want := `[
 {"id":0,"label":"xmpp:certificate:key:short"},
 {"id":1,"label":"mqtt:access:read"},
@@ -89,19 +101,16 @@ func TestExport(t *testing.T) {
 {"id":3,"label":"xmpp:stanza:auth:deprecated"}
 ]
 `
-	if diff := cmp.Diff(want, out.String()); diff != "" {
+	if diff := cmp.Diff(want, out); diff != "" {
 		t.Errorf("export differs (-want +got):\n%s", diff)
 	}
 }
 
 func TestExportOfNothingIsAnArray(t *testing.T) {
-	var out bytes.Buffer
-	if err := exportTo(context.Background(), &out, result(t, nil), ""); err != nil {
-		t.Fatal(err)
-	}
+	out := exported(t, result(t, nil))
 	var list []any
-	if err := json.Unmarshal(out.Bytes(), &list); err != nil || len(list) != 0 {
-		t.Errorf("export of nothing: %q, %v", out.String(), err)
+	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 0 {
+		t.Errorf("export of nothing: %q, %v", out, err)
 	}
 }
 

@@ -22,7 +22,7 @@ func ingestCommand() *cli.Command {
 that cannot be read are reported and counted.
 
 Examples:
-   dice ingest -f 'scan/*.jsonl' -o parquet
+   dice ingest -f 'scan/zgrab2_*' -o parquet
    dice ingest -f 's3://scans/2026-11/**/*.jsonl.zst' -o s3://scans/2026-11-parquet
 
 ` + exitHelp(),

@@ -30,7 +30,7 @@ the output for programs.
 
 Examples:
    dice plan -f 's3://scans/2026-11/**' -o s3://results/2026-11
-   dice plan -f 'scan/*.jsonl.zst' --certificates scan/certificates.parquet --mode all --deadline 20m
+   dice plan -f 'scan/**' --certificates scan/certificates.jsonl --mode all --deadline 20m
    dice plan -f 's3://scans/2026-11/**' --json | jq .prices > prices.json
    dice plan -f 's3://scans/2026-11/**' --prices prices.json --json | jq .fleets
 

@@ -85,6 +85,9 @@ func printSummary(w io.Writer, s shard.Summary) error {
 	fmt.Fprintf(w, "%d records: %d written, %d duplicate, %d filtered, %d without a label, %d of other protocols, %d excluded, %d rejected.\n",
 		s.Records.Records, s.Records.Output, s.Records.Duplicate, s.Records.Filtered, s.Records.Unlabelled, s.Records.Other,
 		s.Records.Excluded, s.Records.Rejected)
+	if s.Rejects > 0 {
+		fmt.Fprintf(w, "%d entries in %s/ say what could not be read, and why.\n", s.Rejects, shard.RejectsTable)
+	}
 	for _, input := range s.Skipped {
 		fmt.Fprintf(w, "Left out: %s\n", printable(input.URL))
 	}
