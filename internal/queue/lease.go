@@ -55,6 +55,8 @@ func (l *Lease) Extend() error {
 // Done takes the task out of the queue and returns when the server has confirmed it. Call it after the task's result
 // has been committed. An error is harmless: the task is handed out again and its next taker finds it done.
 func (l *Lease) Done(ctx context.Context) error {
+	ctx, cancel := asking(ctx)
+	defer cancel()
 	if err := l.msg.DoubleAck(ctx); err != nil {
 		return fmt.Errorf("finish task %s: %w", l.Task, err)
 	}

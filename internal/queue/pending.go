@@ -21,6 +21,8 @@ func (p Pending) All() int { return p.Waiting + p.Taken }
 
 // Pending looks into the queue. One that its server has lost is made anew, empty: what is done stands elsewhere.
 func (q *Queue) Pending(ctx context.Context) (Pending, error) {
+	ctx, cancel := asking(ctx)
+	defer cancel()
 	consumer, err := q.js.Consumer(ctx, streamName(q.conn.pool, q.job), consumerName(q.conn.pool))
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) {
 		q.cfg.Logger.Warn("the server has lost the queue; it is made anew", "job", q.job)
@@ -40,6 +42,8 @@ func pendingOf(info *jetstream.ConsumerInfo) Pending {
 
 // Purge drops the tasks of a stage. Leases that are out end without effect.
 func (q *Queue) Purge(ctx context.Context, stage string) error {
+	ctx, cancel := asking(ctx)
+	defer cancel()
 	stream, err := q.js.Stream(ctx, streamName(q.conn.pool, q.job))
 	if err == nil {
 		err = stream.Purge(ctx, jetstream.WithPurgeSubject(taskSubject(Task{Job: q.job, Stage: stage}, q.conn.pool)))
@@ -59,6 +63,8 @@ func Delete(ctx context.Context, conn *Conn, job string) error {
 	if err != nil {
 		return fmt.Errorf("use JetStream: %w", err)
 	}
+	ctx, cancel := asking(ctx)
+	defer cancel()
 	err = js.DeleteStream(ctx, streamName(conn.pool, job))
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return fmt.Errorf("delete queue of job %s: %w", job, err)

@@ -62,6 +62,7 @@ const (
 	publishPatience = 2 * time.Minute  // for a server that does not answer
 	openPatience    = time.Minute      // likewise; one that lacks the right to open a queue gets no answer either
 	publishTimeout  = 15 * time.Second // for one acknowledgement
+	answerTimeout   = 5 * time.Second  // for one answer
 	versionKey      = "dice-version"   // of a stream's metadata
 	outputKey       = "dice-output"    // likewise
 )
@@ -134,6 +135,8 @@ func hopeless(err error) bool {
 }
 
 func (q *Queue) create(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	_, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: streamName(q.conn.pool, q.job), Subjects: []string{jobSubjects(q.conn.pool, q.job)}, Description: "tasks of DICE job " + q.job,
 		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.cfg.Replicas,
@@ -261,6 +264,12 @@ func (q *Queue) message(t Task) (*nats.Msg, error) {
 
 // Duplicates counts the published tasks that the server had already.
 func (q *Queue) Duplicates() int64 { return q.duplicates.Load() }
+
+// asking bounds the wait for an answer: one that went with its server never comes, and a context that ends late would have
+// it waited for until then.
+func asking(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, answerTimeout)
+}
 
 // sleep waits, or returns the cause of the context's end.
 func sleep(ctx context.Context, d time.Duration) error {

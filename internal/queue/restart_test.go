@@ -228,3 +228,30 @@ func TestLostQueueIsMadeAnew(t *testing.T) {
 		}
 	}
 }
+
+// TestLostAnswersAreNotWaitedFor: a question whose answer never comes is given up long before its context ends.
+func TestLostAnswersAreNotWaitedFor(t *testing.T) {
+	srv := servertest.StartNATS(t)
+	conn := connectURL(t, "nats://"+srv.Addr)
+	q := open(t, conn, "job", queue.Config{})
+	check(t, q.Publish(t.Context(), tasks("job", 1)))
+	lease := takeOne(t, newTaker(t, conn))
+	check(t, srv.Pause())
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	var asking sync.WaitGroup
+	for name, ask := range map[string]func() error{
+		"Pending": func() error { _, err := q.Pending(ctx); return err },
+		"Purge":   func() error { return q.Purge(ctx, "map") },
+		"Delete":  func() error { return q.Delete(ctx) },
+		"Done":    func() error { return lease.Done(ctx) },
+	} {
+		asking.Go(func() {
+			if err := ask(); err == nil || ctx.Err() != nil {
+				t.Errorf("%s: %v, context: %v; want an error while it goes on", name, err, ctx.Err())
+			}
+		})
+	}
+	asking.Wait()
+	check(t, srv.Resume())
+}
