@@ -74,15 +74,28 @@ func (c *Coordinator) listInputs(ctx context.Context, patterns []string) ([]shar
 func without(scans, side []shard.Input) []shard.Input {
 	sides := map[string]bool{}
 	for _, in := range side {
-		sides[whole(in.Place, in.Key)] = true
+		sides[identity(in)] = true
 	}
-	return slices.DeleteFunc(scans, func(in shard.Input) bool { return sides[whole(in.Place, in.Key)] })
+	return slices.DeleteFunc(scans, func(in shard.Input) bool { return sides[identity(in)] })
 }
 
-// whole names an object below a place, however much of it the place holds.
-func whole(place, key string) string {
-	folder, _, _ := strings.Cut(place, "?")
-	return strings.TrimSuffix(folder, "/") + "/" + key
+// identity names an input, however much of its path the place holds.
+func identity(in shard.Input) string {
+	folder, service := splitPlace(in.Place)
+	return whole(folder, in.Key) + "?" + service
+}
+
+// whole is the path of an object in a folder.
+func whole(folder, key string) string { return strings.TrimSuffix(folder, "/") + "/" + key }
+
+// splitPlace divides a place into its folder and how the service is reached, which a local folder does without: a question
+// mark is a part of its name.
+func splitPlace(place string) (folder, service string) {
+	if strings.HasPrefix(place, store.SchemeS3+"://") {
+		folder, service, _ = strings.Cut(place, "?")
+		return folder, service
+	}
+	return place, ""
 }
 
 func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.Input, error) {
@@ -123,11 +136,12 @@ func (c *Coordinator) inOutput(at place, key string) bool {
 	if c.cfg.Output == "" {
 		return false
 	}
-	output, _, _ := strings.Cut(c.cfg.Output, "?")
-	if !strings.HasPrefix(output, "s3://") {
+	object, _ := splitPlace(at.dial)
+	output, _ := splitPlace(c.cfg.Output)
+	if !strings.HasPrefix(output, store.SchemeS3+"://") {
 		if abs, err := filepath.Abs(output); err == nil {
 			output = abs
 		}
 	}
-	return strings.HasPrefix(whole(at.dial, key), strings.TrimSuffix(output, "/")+"/")
+	return strings.HasPrefix(whole(object, key), strings.TrimSuffix(output, "/")+"/")
 }
