@@ -32,10 +32,10 @@ const entryOverhead = 96
 
 // get returns the answer to key, if it is remembered.
 func (m *memo[V]) get(key words.Hashed) (answer V, known bool) {
-	if n, known := m.young.keys.FindHashed(key); known {
+	if n, known := m.young.keys.Find(key); known {
 		return m.young.answers[n].answer, true
 	}
-	n, known := m.old.keys.FindHashed(key)
+	n, known := m.old.keys.Find(key)
 	if !known {
 		return answer, false
 	}

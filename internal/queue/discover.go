@@ -27,8 +27,6 @@ func (t *Taker) discover(ctx context.Context) error {
 	if err := t.listen(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
 	jobs, err := t.list(ctx)
 	if err != nil {
 		return fmt.Errorf("look for jobs: %w", err)
@@ -67,6 +65,8 @@ func (t *Taker) list(ctx context.Context) ([]source, error) {
 // listJobs returns the jobs of a pool that have a queue, oldest first. A stream whose consumer is not there yet will be
 // announced.
 func listJobs(ctx context.Context, js jetstream.JetStream, pool string) ([]source, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
 	var found []source
 	streams := js.ListStreams(ctx, jetstream.WithStreamListSubject(fmt.Sprintf(taskSubjects, pool)))
 	for info := range streams.Info() {

@@ -21,9 +21,9 @@ func (p Pending) All() int { return p.Waiting + p.Taken }
 
 // Pending looks into the queue. One that its server has lost is made anew, empty: what is done stands elsewhere.
 func (q *Queue) Pending(ctx context.Context) (Pending, error) {
-	ctx, cancel := asking(ctx)
+	question, cancel := asking(ctx)
 	defer cancel()
-	consumer, err := q.js.Consumer(ctx, streamName(q.conn.pool, q.job), consumerName(q.conn.pool))
+	consumer, err := q.js.Consumer(question, streamName(q.conn.pool, q.job), consumerName(q.conn.pool))
 	if errors.Is(err, jetstream.ErrStreamNotFound) || errors.Is(err, jetstream.ErrConsumerNotFound) {
 		q.cfg.Logger.Warn("the server has lost the queue; it is made anew", "job", q.job)
 		return Pending{}, q.create(ctx)

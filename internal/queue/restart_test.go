@@ -245,6 +245,7 @@ func TestLostAnswersAreNotWaitedFor(t *testing.T) {
 		"Purge":   func() error { return q.Purge(ctx, "map") },
 		"Delete":  func() error { return q.Delete(ctx) },
 		"Done":    func() error { return lease.Done(ctx) },
+		"Jobs":    func() error { _, err := queue.Jobs(ctx, conn); return err },
 	} {
 		asking.Go(func() {
 			if err := ask(); err == nil || ctx.Err() != nil {

@@ -63,7 +63,7 @@ type source struct {
 const (
 	defaultRescan = time.Minute
 	waitAmongJobs = 5 * time.Second
-	askTimeout    = 10 * time.Second // for some answers of the server
+	askTimeout    = 10 * time.Second // for a few answers of the server, one after the other
 )
 
 // NewTaker returns a taker. It sends nothing before the first Take.

@@ -65,10 +65,7 @@ func (l *List) Text(number int32) []byte {
 }
 
 // Find returns the number of a text.
-func (l *List) Find(text []byte) (number int32, known bool) { return l.FindHashed(Hash(text)) }
-
-// FindHashed is Find for a text that was hashed.
-func (l *List) FindHashed(text Hashed) (number int32, known bool) {
+func (l *List) Find(text Hashed) (number int32, known bool) {
 	if l.taken == 0 {
 		return -1, false
 	}
