@@ -41,9 +41,6 @@ func TestExitOf(t *testing.T) {
 			t.Errorf("exit of %v: got %d, want %d", err, got, want)
 		}
 	}
-	if got := exitOf(errors.New(`Required flag "output" not set`)); got != exitUsage {
-		t.Errorf("exit of a missing flag: got %d", got)
-	}
 }
 
 func TestPrintableEscapesWhatATerminalObeys(t *testing.T) {

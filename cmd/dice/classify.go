@@ -31,23 +31,24 @@ Examples:
    dice classify -f 's3://scans/**?endpoint=http://127.0.0.1:9000' -o local
 
 ` + exitHelp(),
-		Flags:  slices.Concat(jobFlags(true), runFlags()),
+		Flags:  slices.Concat(jobFlags(), runFlags()),
+		Before: needs("file", "output"),
 		Action: classify,
 	}
 }
 
-// jobFlags are the options that the result depends on, and where it goes, which not every command has to know.
-func jobFlags(needsOutput bool) []cli.Flag {
+// jobFlags are the options that the result depends on, and where it goes.
+func jobFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "signatures", Value: "*", EnvVars: []string{"DICE_SIGNATURES"},
 			Usage: "protocols to look for: names and wildcards, separated by commas (see dice signatures)"},
 		&cli.StringFlag{Name: "source", Aliases: []string{"s"}, Value: "zgrab2", EnvVars: []string{"DICE_SOURCE"},
 			Usage: "scanner whose records are read: zgrab2"},
-		&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"}, Required: true,
+		&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"},
 			Usage: "scan files: Parquet, or JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
 		&cli.StringSliceFlag{Name: "certificates", EnvVars: []string{"DICE_CERTIFICATES"},
 			Usage: "side tables with columns or members ip and certificate, for records without one (XMPP); not read as scans; may be repeated"},
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Required: needsOutput,
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"},
 			Usage: "where the result goes: an empty folder or s3://bucket/prefix"},
 		&cli.StringFlag{Name: "mode", Value: string(shard.Labelled), EnvVars: []string{"DICE_MODE"},
 			Usage: "records that come out: labelled (those with a label) or all (all that were looked at)"},

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -64,9 +63,6 @@ func exitOf(err error) int {
 			return exit.code
 		}
 	}
-	if strings.HasPrefix(err.Error(), "Required flag") { // the type of this error is not exported
-		return exitUsage
-	}
 	return exitFailed
 }
 
@@ -84,6 +80,18 @@ func complain(w io.Writer, err error) {
 // usageError is what the command line library calls for flags that it cannot read.
 func usageError(c *cli.Context, err error, _ bool) error {
 	return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, c.Command.HelpName)
+}
+
+// needs returns what refuses a command line without one of the flags. The library's own would print all of the help.
+func needs(flags ...string) cli.BeforeFunc {
+	return func(c *cli.Context) error {
+		for _, flag := range flags {
+			if !c.IsSet(flag) {
+				return fmt.Errorf("%w: %s wants --%s (see %[2]s --help)", errUsage, c.Command.HelpName, flag)
+			}
+		}
+		return nil
+	}
 }
 
 // noCommand answers a command line without a known command.

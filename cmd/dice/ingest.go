@@ -27,11 +27,12 @@ Examples:
 
 ` + exitHelp(),
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, Required: true, EnvVars: []string{"DICE_FILE"},
+			&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"},
 				Usage: "scan files: JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Required: true, EnvVars: []string{"DICE_OUTPUT"}, Usage: "folder or s3://bucket/prefix"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Usage: "folder or s3://bucket/prefix"},
 			jsonFlag(),
 		},
+		Before: needs("file", "output"),
 		Action: ingestFiles,
 	}
 }
@@ -55,8 +56,11 @@ func ingestFiles(c *cli.Context) error {
 	files := append(c.StringSlice("file"), c.Args().Slice()...) // a shell may have expanded the pattern
 	counts, err := ingest.Run(c.Context, ingest.Config{Files: files, Limits: record.DefaultLimits}, deps)
 	progress.Close()
-	if errors.Is(err, ingest.ErrNoInput) {
+	switch {
+	case errors.Is(err, ingest.ErrNoInput):
 		return fmt.Errorf("%w: %w", errUsage, err)
+	case errors.Is(err, store.ErrExists):
+		return fmt.Errorf("%w: %w: name another output", errUsage, err)
 	}
 	if err != nil {
 		return err

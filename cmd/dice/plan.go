@@ -35,12 +35,13 @@ Examples:
    dice plan -f 's3://scans/2026-11/**' --prices prices.json --json | jq .fleets
 
 ` + exitHelp(),
-		Flags: slices.Concat(jobFlags(false), []cli.Flag{
+		Flags: slices.Concat(jobFlags(), []cli.Flag{
 			&cli.DurationFlag{Name: "deadline", Value: time.Hour, EnvVars: []string{"DICE_DEADLINE"},
 				Usage: "time in which the job is to be done, like 45m"},
 			&cli.StringFlag{Name: "prices", EnvVars: []string{"DICE_PRICES"}, Usage: "file with a price table, as JSON (default: typical prices)"},
 			jsonFlag(),
 		}),
+		Before: needs("file"),
 		Action: plan,
 	}
 }

@@ -268,7 +268,7 @@ func reachable(output string) string {
 // report prints the summary of a finished job, and says whether rows were rejected.
 func report(c *cli.Context, log *slog.Logger, out store.Bucket, result *coordinator.Result) error {
 	if result.Earlier {
-		log.Info("the result is there already", "output", out.URL())
+		log.Info("the result is there already, inputs were not looked at again", "output", out.URL())
 	}
 	if err := showSummary(c, out); err != nil {
 		return err
@@ -279,7 +279,7 @@ func report(c *cli.Context, log *slog.Logger, out store.Bucket, result *coordina
 			errSkipped, n, out.URL(), shard.ManifestKey))
 	}
 	if n := result.Manifest.Rejects; n > 0 {
-		faults = append(faults, fmt.Errorf("%w: %d entries in %s/%s say which and why", errRejects, n, out.URL(), shard.RejectsTable))
+		faults = append(faults, fmt.Errorf("%w: %s/%s says which and why, in %d rows", errRejects, out.URL(), shard.RejectsTable, n))
 	}
 	if c.Bool("tolerate-rejects") {
 		for _, fault := range faults {

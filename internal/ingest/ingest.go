@@ -162,6 +162,12 @@ func (t *table) begin(ctx context.Context, output store.Bucket) (err error) {
 		return nil
 	}
 	key := fmt.Sprintf("protocol=%s/%s.parquet", t.Protocol, t.Protocol)
+	switch _, err := output.Stat(ctx, key); {
+	case err == nil: // told now, not after all has been copied
+		return fmt.Errorf("%s: %w", key, store.ErrExists)
+	case !errors.Is(err, store.ErrNotFound):
+		return err
+	}
 	if t.file, err = output.NewWriter(ctx, key); err != nil {
 		return err
 	}
