@@ -90,6 +90,31 @@ func New(cfg Config, deps Deps) *Coordinator {
 	}
 }
 
+// Finished returns the result of a command that an output holds already with nothing left to clean up, else nil. It needs
+// no queue.
+func Finished(ctx context.Context, out store.Bucket, command shard.Command, keep bool) (*Result, error) {
+	digest, err := digest(command)
+	if err != nil {
+		return nil, err
+	}
+	m, err := published(ctx, out, digest)
+	if m == nil || err != nil {
+		return nil, err
+	}
+	there, err := readClaim(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	if there != nil && !keep {
+		left := errors.New("work files are left")
+		err = out.List(ctx, shard.Job(there.Job).Prefix(), func(store.Info) error { return left })
+		if errors.Is(err, left) {
+			return nil, nil
+		}
+	}
+	return &Result{Manifest: m, Earlier: true}, err
+}
+
 // Run does the job, or goes on with it, or reports the result that is there.
 func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 	digest, err := digest(c.cfg.Command)
@@ -97,14 +122,14 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	m, err := published(ctx, c.deps.Out, digest)
+	if err == nil && m == nil {
+		m, err = c.prepare(ctx, digest)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if m != nil {
 		return &Result{Manifest: m, Earlier: true}, c.cleanEarlier(ctx)
-	}
-	if err := c.prepare(ctx, digest); err != nil {
-		return nil, err
 	}
 	c.queue, err = c.deps.Queue(ctx, c.plan.Job)
 	if err != nil {
@@ -187,39 +212,64 @@ func (c *Coordinator) allStages(ctx context.Context) error {
 	return nil
 }
 
-// prepare claims the output and makes the plan, or reads the one that is there.
-func (c *Coordinator) prepare(ctx context.Context, digest string) error {
+// prepare claims the output and makes the plan, or reads the one that is there. Where another coordinator has published
+// meanwhile, it returns its manifest.
+func (c *Coordinator) prepare(ctx context.Context, digest string) (*shard.Manifest, error) {
 	if err := store.Probe(ctx, c.deps.Out, shard.WorkPrefix+"probe/"); err != nil {
-		return err
+		return nil, err
 	}
 	inputs, err := c.planInputs(ctx, digest)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var plan *shard.Plan
 	if inputs != nil {
 		if plan, err = c.makePlan(digest, inputs); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	job, err := claim(ctx, c.deps.Out, digest, c.newJobName())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	c.key = shard.Job(job)
 	if plan != nil {
 		plan.Job = job
-		err = createJSON(ctx, c.deps.Out, c.key.PlanKey(), plan)
-		if err != nil && !errors.Is(err, store.ErrExists) {
-			return err
+		if m, err := c.createPlan(ctx, plan); m != nil || err != nil {
+			return m, err
 		}
 	}
+	err = c.readPlan(ctx)
+	if errors.Is(err, store.ErrNotFound) {
+		if m, state := published(ctx, c.deps.Out, digest); m != nil || state != nil {
+			return m, state
+		}
+	}
+	return nil, err
+}
+
+// createPlan makes the plan, unless it is there. That of a published job is removed once the manifest is there, so who can
+// make it anew finds the manifest now; then the plan is taken back.
+func (c *Coordinator) createPlan(ctx context.Context, plan *shard.Plan) (*shard.Manifest, error) {
+	made := createJSON(ctx, c.deps.Out, c.key.PlanKey(), plan)
+	if made != nil && !errors.Is(made, store.ErrExists) {
+		return nil, made
+	}
+	m, err := published(ctx, c.deps.Out, plan.Digest)
+	if m != nil && made == nil {
+		err = c.deps.Out.Remove(ctx, c.key.PlanKey())
+	}
+	return m, err
+}
+
+// readPlan reads the plan of the job.
+func (c *Coordinator) readPlan(ctx context.Context) error {
 	c.plan = &shard.Plan{}
 	if err := readJSON(ctx, c.deps.Out, c.key.PlanKey(), c.plan); err != nil {
-		return fmt.Errorf("read plan of job %s: %w", job, err)
+		return fmt.Errorf("read plan of job %s: %w", c.key, err)
 	}
 	// The job may have been cancelled between its claim and its plan.
-	ours, err := owns(ctx, c.deps.Out, job)
+	ours, err := owns(ctx, c.deps.Out, string(c.key))
 	if err == nil && !ours {
 		_, err = removeBelow(ctx, c.deps.Out, c.key.Prefix(), everything, nil)
 		err = errors.Join(c.cancelled(), err)

@@ -17,7 +17,11 @@ func (c *Coordinator) index(ctx context.Context, stage shard.Stage, before []int
 	var made *shard.IndexWriter
 	var skipped []int
 	for settled := false; !settled; { // another coordinator may have a task done again meanwhile
-		if tally, made, err = c.gather(ctx, stage, skipped); err != nil {
+		tally, made, err = c.gather(ctx, stage, skipped)
+		if errors.Is(err, store.ErrNotFound) {
+			return true, nil // it has removed a commit record just now
+		}
+		if err != nil {
 			return false, err
 		}
 		if again, err = c.forgive(ctx, stage, tally.Failures, before); again || err != nil {

@@ -109,6 +109,7 @@ type machine struct {
 	missing    int
 	generation int
 	trouble    map[int]map[string]int // by task and worker
+	failed     map[int]int            // attempts, by task
 	row        map[string]int         // of a worker, since it did a task
 	over       bool
 
@@ -141,7 +142,7 @@ func (m *machine) handle(e event) []action {
 func (m *machine) begin(e began) []action {
 	*m = machine{
 		policy: m.policy, stage: e.stage, generation: e.generation,
-		done: make([]bool, e.tasks), missing: e.tasks, trouble: map[int]map[string]int{}, row: map[string]int{},
+		done: make([]bool, e.tasks), missing: e.tasks, trouble: map[int]map[string]int{}, failed: map[int]int{}, row: map[string]int{},
 		atWork: map[int]time.Time{}, offered: map[int]bool{},
 	}
 	return m.compare(e.listed)
@@ -187,6 +188,7 @@ func (m *machine) suffer(e troubled) []action {
 	if e.plain {
 		weight = m.maxTrouble / 2 // so that two of them are enough
 	}
+	m.failed[e.task]++
 	by[e.worker] += weight
 	m.row[e.worker] += weight
 	total := 0
@@ -195,13 +197,13 @@ func (m *machine) suffer(e troubled) []action {
 	}
 	// One worker's trouble may be its own: how it was set up, its network. Others are to try before the job fails, but
 	// they may be at another job for long.
-	if total >= m.maxTrouble && (len(by) > 1 || !m.helped(e)) || total >= farTooMuch*m.maxTrouble {
+	if total >= m.maxTrouble && (len(by) > 1 || !m.helped(e)) || m.failed[e.task] >= farTooMuch*m.maxTrouble {
 		return m.end(fail{e.cause})
 	}
 	return nil
 }
 
-// farTooMuch is by how much trouble with a task may exceed the limit while others are waited for.
+// farTooMuch is how many times as many attempts of a task as the limit may fail while others are waited for.
 const farTooMuch = 8
 
 // helped says whether somebody else may be able to do what a worker is in trouble with: who waits for tasks, or has not

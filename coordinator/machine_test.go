@@ -225,3 +225,17 @@ func TestMachineFinishesExactlyWhenAllIsCommitted(t *testing.T) {
 		}
 	}
 }
+
+// TestOneWorkerDoesNotFailTheJob: while another one is at its task for long, a worker that would always fail may do so
+// many times, but not for ever.
+func TestOneWorkerDoesNotFailTheJob(t *testing.T) {
+	m := &machine{policy: policy{maxTrouble: 8}}
+	m.handle(began{listed{stage: shard.Map, waiting: 2}, 2, 0})
+	failed := 0
+	for len(m.handle(troubled{shard.Map, 1, "bad", []string{"good"}, false, true, "denied"})) == 0 {
+		failed++
+	}
+	if failed != farTooMuch*8-1 {
+		t.Errorf("the job failed after %d attempts", failed+1)
+	}
+}

@@ -32,10 +32,14 @@ func (c *Coordinator) tasks(stage shard.Stage) int {
 // stage sees a stage through: to its index, or to an error. What was given up before this run is tried once more.
 func (c *Coordinator) stage(ctx context.Context, stage shard.Stage) error {
 	c.forget(ctx, stage)
-	for {
+	for first := true; ; first = false {
 		there, err := c.listing(ctx, stage)
 		if err != nil {
 			return err
+		}
+		var before []int
+		if first {
+			before = there.done
 		}
 		n := c.tasks(stage)
 		c.deps.Progress.Phase(string(stage), int64(n))
@@ -50,7 +54,7 @@ func (c *Coordinator) stage(ctx context.Context, stage shard.Stage) error {
 			return err
 		}
 		c.generation = m.generation // the queue takes no task for another one of this stage done again
-		again, err := c.index(ctx, stage, there.done)
+		again, err := c.index(ctx, stage, before)
 		if !again || err != nil {
 			return err
 		}

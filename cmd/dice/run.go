@@ -157,6 +157,10 @@ func (j *localJob) run(ctx context.Context) (result *coordinator.Result, err err
 	if j.out, err = j.open(ctx, j.output); err != nil {
 		return nil, err
 	}
+	result, err = coordinator.Finished(ctx, j.out, j.command, j.cli.Bool("keep-work"))
+	if result != nil || err != nil {
+		return result, err
+	}
 	folder, err := scratch.Make(j.worker.Scratch)
 	if err != nil {
 		return nil, err
