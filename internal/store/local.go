@@ -37,7 +37,7 @@ func (b *localBucket) URL() string { return b.loc.Path }
 func (b *localBucket) open(create bool) (*os.Root, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.root != nil {
+	if b.root != nil && !b.isGone() {
 		return b.root, nil
 	}
 	if create {
@@ -51,6 +51,20 @@ func (b *localBucket) open(create bool) (*os.Root, error) {
 	}
 	b.root = root
 	return root, nil
+}
+
+// isGone says whether the folder was removed, and forgets its root then: another one may have its name by now.
+func (b *localBucket) isGone() bool {
+	opened, err := b.root.Stat(".")
+	if err != nil {
+		return false
+	}
+	named, err := os.Stat(b.dir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(opened, named) {
+		return false
+	}
+	b.root = nil // closed when nobody has it in use any more
+	return true
 }
 
 // Exists returns ErrNoBucket where the folder is not there.
@@ -87,6 +101,13 @@ func (b *localBucket) ReadAt(ctx context.Context, key, etag string, p []byte, of
 		_, err := f.ReadAt(p, off)
 		if err == io.EOF {
 			err = final(io.ErrUnexpectedEOF)
+		}
+		if err != nil || etag == "" {
+			return err
+		}
+		fi, err := f.Stat() // somebody may have written into it meanwhile
+		if err == nil && localInfo(key, fi).ETag != etag {
+			err = ErrChanged
 		}
 		return err
 	})

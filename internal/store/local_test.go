@@ -232,3 +232,27 @@ func TestStats(t *testing.T) {
 		t.Errorf("counts (-want +got):\n%s", diff)
 	}
 }
+
+// TestLocalFolderIsMadeAnew: a bucket is a name. When the folder is removed, and another one has its name, that is it.
+func TestLocalFolderIsMadeAnew(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	b := dial(t, dir, store.Config{})
+	if err := b.Create(t.Context(), "old", []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Stat(t.Context(), "old"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("in a folder that is gone: %v", err)
+	}
+	if err := dial(t, dir, store.Config{}).Create(t.Context(), "new", []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if body, err := b.Get(t.Context(), "new", 10); err != nil || string(body) != "new" {
+		t.Errorf("in its successor: %q, %v", body, err)
+	}
+	if err := b.Create(t.Context(), "more", nil); err != nil {
+		t.Errorf("create there: %v", err)
+	}
+}

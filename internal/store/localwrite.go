@@ -111,9 +111,10 @@ func (w *localWriter) Commit() (Info, error) {
 	}
 	info, err := w.publish()
 	w.done = true
+	taken := errors.Is(err, ErrExists) // by a writer who may have been killed before the next step
 	err = errors.Join(w.b.fail("create", w.key, err), w.b.fail("remove temporary", w.temp, w.root.Remove(w.temp)))
-	if err == nil {
-		err = w.b.fail("sync folder of", w.key, syncFolders(w.root, path.Dir(w.key)))
+	if err == nil || taken {
+		err = errors.Join(err, w.b.fail("sync folder of", w.key, syncFolders(w.root, path.Dir(w.key))))
 	}
 	return info, err
 }
