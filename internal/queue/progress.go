@@ -27,12 +27,21 @@ type Progress struct {
 	Refused string `json:"refused,omitempty"` // why this worker does not take part in the job
 }
 
-// Report tells progress. It may get lost and says nothing when it does.
+// Report tells progress. It may get lost and says nothing when it does. Without a connection only what ends an attempt is
+// kept for later: all workers' counts of an outage would come at once.
 func Report(conn *Conn, job string, p Progress) {
 	p.Job = job
+	if p.isUnderway() && !conn.IsConnected() {
+		return
+	}
 	if body, err := json.Marshal(p); err == nil && isToken(job) {
 		_ = conn.Publish(progressSubject(conn.pool, job), body)
 	}
+}
+
+// isUnderway says whether the attempt goes on.
+func (p Progress) isUnderway() bool {
+	return !p.Done && !p.Left && p.Error+p.Unfit+p.Fault+p.Fatal+p.Refused == ""
 }
 
 // watchBuffer is how many reports may wait for their reader before they get lost.

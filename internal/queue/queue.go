@@ -137,15 +137,33 @@ func hopeless(err error) bool {
 func (q *Queue) create(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	_, err := q.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: streamName(q.conn.pool, q.job), Subjects: []string{jobSubjects(q.conn.pool, q.job)}, Description: "tasks of DICE job " + q.job,
-		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.cfg.Replicas,
-		Duplicates: duplicateWindow, Metadata: map[string]string{versionKey: strconv.Itoa(q.cfg.Version), outputKey: q.cfg.Output},
-	})
-	if err != nil {
+	if err := q.createStream(ctx); err != nil {
 		return fmt.Errorf("make stream: %w", err)
 	}
 	return q.createConsumer(ctx)
+}
+
+// createStream makes the stream, or brings the one that is there up to date. The numbers of a new one's tasks begin at
+// the time: a lease names its task by that number, and one of a queue that was lost must not mean a task of this one.
+func (q *Queue) createStream(ctx context.Context) error {
+	cfg := jetstream.StreamConfig{
+		Name: streamName(q.conn.pool, q.job), Subjects: []string{jobSubjects(q.conn.pool, q.job)}, Description: "tasks of DICE job " + q.job,
+		Retention: jetstream.WorkQueuePolicy, Storage: jetstream.FileStorage, Replicas: q.cfg.Replicas,
+		Duplicates: duplicateWindow, Metadata: map[string]string{versionKey: strconv.Itoa(q.cfg.Version), outputKey: q.cfg.Output},
+	}
+	there, err := q.js.Stream(ctx, cfg.Name)
+	switch {
+	case err == nil:
+		cfg.FirstSeq = there.CachedInfo().Config.FirstSeq
+		_, err = q.js.UpdateStream(ctx, cfg)
+	case errors.Is(err, jetstream.ErrStreamNotFound):
+		cfg.FirstSeq = uint64(time.Now().UnixMicro())
+		_, err = q.js.CreateStream(ctx, cfg)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			err = nil // somebody else has made it meanwhile
+		}
+	}
+	return err
 }
 
 // createConsumer makes the consumer that the workers share, or finds the one that is there. How many requests may wait

@@ -557,3 +557,30 @@ func TestToken(t *testing.T) {
 		t.Error("Dial of nonsense: got no error")
 	}
 }
+
+// TestOldLeaseMeansNoNewTask: what is said of a task of a queue that was lost says nothing of the tasks of its successor.
+func TestOldLeaseMeansNoNewTask(t *testing.T) {
+	servers(t, func(t *testing.T, connect func(*testing.T) *queue.Conn) {
+		conn, job := connect(t), newJob()
+		q := open(t, conn, job, queue.Config{Lease: time.Minute})
+		check(t, q.Publish(t.Context(), tasks(job, 2)))
+		old := take(t, newTaker(t, conn), 2, 20*time.Second)
+		if len(old) != 2 {
+			t.Fatalf("took %d tasks, want 2", len(old))
+		}
+		check(t, q.Delete(t.Context()))
+		wantPending(t, q, queue.Pending{}) // it is made anew
+		again := tasks(job, 2)
+		for i := range again {
+			again[i].Generation = 1
+		}
+		check(t, q.Publish(t.Context(), again))
+		takeOne(t, newTaker(t, conn))
+		for _, l := range old {
+			_ = l.Done(t.Context()) // whether that is an error does not matter
+		}
+		wantPending(t, q, queue.Pending{Waiting: 1, Taken: 1})
+		reopened := open(t, conn, job, queue.Config{Lease: time.Minute}) // which loses nothing
+		wantPending(t, reopened, queue.Pending{Waiting: 1, Taken: 1})
+	})
+}
