@@ -26,7 +26,7 @@ func adaptDNP3Frame(t *testing.T, f protocols.DNP3Frame) map[string]any {
 	t.Helper()
 	bit := map[bool]int{true: 1}
 	crc, err := strconv.ParseUint(f.CRC, 16, 16)
-	if err != nil || !f.CRCOK {
+	if err != nil || !*f.CRCOK {
 		t.Errorf("checksum %q, holds %v: %v", f.CRC, f.CRCOK, err)
 	}
 	form := map[string]any{
@@ -34,7 +34,7 @@ func adaptDNP3Frame(t *testing.T, f protocols.DNP3Frame) map[string]any {
 			"start":  "0x6405",
 			"length": f.Length,
 			"control": map[string]any{
-				"direction": bit[f.FromMaster], "primary": bit[f.Primary],
+				"direction": bit[*f.FromMaster], "primary": bit[*f.Primary],
 				"fcb_fcv_or_dfc": f.FlowBits, "function_code": f.FunctionCode,
 			},
 			"destination": f.Destination, "source": f.Source,

@@ -11,9 +11,6 @@ func adaptXMPP(t *testing.T, in identified) map[string]any {
 	if form["mechanisms"] == nil {
 		form["mechanisms"] = []any{}
 	}
-	if form["is_xmpp"] == nil {
-		form["is_xmpp"] = false
-	}
 	form["certificate"] = adaptLeaf(in)
 	return form
 }

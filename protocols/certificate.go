@@ -23,7 +23,7 @@ type Certificate struct {
 	KeyAlgorithm       *string    `tape:"key_algorithm" doc:"RSA, DSA, EC, Ed25519, Ed448, X25519, X448, or the dotted OID"`
 	KeyBits            *int64     `tape:"key_bits" doc:"size of the key: RSA and DSA modulus, EC field of a named curve, in bits"`
 	SelfSigned         *bool      `tape:"self_signed" doc:"subject and issuer are the same name"`
-	CertificateHosts   *int64     `tape:"certificate_hosts" doc:"distinct addresses that hold this certificate in the whole scan; null: this one alone"`
+	CertificateHosts   *int64     `tape:"certificate_hosts" doc:"distinct addresses that hold this certificate in the whole scan; null: no two"`
 	KeyHosts           *int64     `tape:"key_hosts" doc:"distinct addresses that hold this key, likewise"`
 	Error              *string    `tape:"error" doc:"why the bytes are not a certificate"`
 }

@@ -53,16 +53,16 @@ type DNP3Station struct {
 
 // DNP3Frame is one link frame.
 type DNP3Frame struct {
-	FromMaster   bool    `tape:"from_master" doc:"DIR bit: a master sent it; else an outstation"`
-	Primary      bool    `tape:"primary" doc:"PRM bit: it begins a transaction; else it answers one"`
-	FlowBits     int64   `tape:"flow_bits" doc:"FCB and FCV of a primary frame, a reserved bit and DFC of a secondary one, 0 to 3"`
-	FunctionCode int64   `tape:"function_code" doc:"link function code, 0 to 15; its meaning depends on primary"`
+	FromMaster   *bool   `tape:"from_master" doc:"DIR bit: a master sent it; else an outstation"`
+	Primary      *bool   `tape:"primary" doc:"PRM bit: it begins a transaction; else it answers one"`
+	FlowBits     *int64  `tape:"flow_bits" doc:"FCB and FCV of a primary frame, a reserved bit and DFC of a secondary one, 0 to 3"`
+	FunctionCode *int64  `tape:"function_code" doc:"link function code, 0 to 15; its meaning depends on primary"`
 	Function     string  `tape:"function" doc:"the standard's name of it, UNKNOWN where there is none"`
-	Destination  int64   `tape:"destination" doc:"link address, 0 to 65535"`
-	Source       int64   `tape:"source" doc:"link address, 0 to 65535"`
-	Length       int64   `tape:"length" doc:"length octet: 5 and the octets of user data"`
+	Destination  *int64  `tape:"destination" doc:"link address, 0 to 65535"`
+	Source       *int64  `tape:"source" doc:"link address, 0 to 65535"`
+	Length       *int64  `tape:"length" doc:"length octet: 5 and the octets of user data"`
 	CRC          string  `tape:"crc" doc:"checksum of the header, four digits of hex"`
-	CRCOK        bool    `tape:"crc_ok" doc:"the header's checksum holds; always true, as reading stops at one that does not"`
+	CRCOK        *bool   `tape:"crc_ok" doc:"the header's checksum holds; always true, as reading stops at one that does not"`
 	Transport    *int64  `tape:"transport" doc:"transport octet: FIN 128, FIR 64, sequence 0 to 63; absent without user data"`
 	Application  *string `tape:"application" doc:"application octets in lower-case hex, without the checksums of their blocks; absent where no user data was announced"`
 	Complete     *bool   `tape:"complete" doc:"all blocks of user data came; absent where none was announced"`
@@ -83,16 +83,16 @@ func identifyDNP3(r *dnp3Result) DNP3Station {
 
 func describeDNP3(f dnp3.Frame) DNP3Frame {
 	d := DNP3Frame{
-		FromMaster:   f.FromMaster(),
-		Primary:      f.Primary(),
-		FlowBits:     int64(f.FlowBits()),
-		FunctionCode: int64(f.FunctionCode()),
+		FromMaster:   new(f.FromMaster()),
+		Primary:      new(f.Primary()),
+		FlowBits:     new(int64(f.FlowBits())),
+		FunctionCode: new(int64(f.FunctionCode())),
 		Function:     f.Function(),
-		Destination:  int64(f.Destination),
-		Source:       int64(f.Source),
-		Length:       int64(f.Length),
+		Destination:  new(int64(f.Destination)),
+		Source:       new(int64(f.Source)),
+		Length:       new(int64(f.Length)),
 		CRC:          fmt.Sprintf("%04x", f.CRC),
-		CRCOK:        true,
+		CRCOK:        new(true),
 	}
 	if !f.HasData() {
 		return d

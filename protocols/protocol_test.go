@@ -43,3 +43,24 @@ func TestPanicOfASignatureIsAnError(t *testing.T) {
 		}
 	}
 }
+
+// TestZeroIsNotUnknown: a number or a flag of a fingerprint may be zero or false, which reads as unknown unless it is
+// optional.
+func TestZeroIsNotUnknown(t *testing.T) {
+	var walk func(path string, n *tape.Node)
+	walk = func(path string, n *tape.Node) {
+		for _, field := range n.Fields {
+			name := path + "." + field.Name()
+			if k := field.Kind; (k == tape.Bool || k == tape.Int || k == tape.Float) && !field.Optional {
+				t.Errorf("%s is not optional", name)
+			}
+			walk(name, field)
+		}
+		if n.Elem != nil {
+			walk(path, n.Elem)
+		}
+	}
+	for _, p := range protocols.All() {
+		walk(p.Name, p.Output.Root)
+	}
+}

@@ -61,7 +61,7 @@ type xmppResult struct {
 // XMPPServer is the fingerprint of an XMPP server.
 type XMPPServer struct {
 	Banner         *string  `tape:"banner" doc:"what the server sent first"`
-	IsXMPP         bool     `tape:"is_xmpp" doc:"the banner names the namespace jabber:client"`
+	IsXMPP         *bool    `tape:"is_xmpp" doc:"the banner names the namespace jabber:client"`
 	Authentication *string  `tape:"authentication" doc:"namespace of the auth element; that of XEP-0078 before others"`
 	TLS            *string  `tape:"tls" doc:"namespace of the starttls element: the connection can be encrypted"`
 	Mechanisms     []string `tape:"mechanisms" doc:"SASL mechanisms offered, in the server's order"`
@@ -73,7 +73,7 @@ type XMPPServer struct {
 const iqAuth = "http://jabber.org/features/iq-auth"
 
 func identifyXMPP(r *xmppResult) XMPPServer {
-	s := XMPPServer{Banner: &r.Banner, IsXMPP: strings.Contains(r.Banner, "jabber:client")}
+	s := XMPPServer{Banner: &r.Banner, IsXMPP: new(strings.Contains(r.Banner, "jabber:client"))}
 	for tag := range xmppstream.Tags(r.Banner) {
 		switch tag.Name {
 		case "stream:stream":

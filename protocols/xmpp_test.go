@@ -58,6 +58,7 @@ func TestXMPPFingerprint(t *testing.T) {
 	got, _ := identifyText(t, protocols.XMPP(), `{"banner": `+quote(t, banner)+`}`)
 	want := map[string]any{
 		"banner": banner, "authentication": "n3", "tls": "n1", "mechanisms": []any{"A", "A"}, "from": "a.example", "version": "1.0",
+		"is_xmpp": false,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("want - got +\n%s", diff)

@@ -160,6 +160,9 @@ func (j *job) prepare() error {
 		if err != nil {
 			return fmt.Errorf("read excluded networks of the plan: %w", err)
 		}
+		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 { // addresses are told apart after unmapping
+			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
+		}
 		j.exclude = append(j.exclude, prefix)
 	}
 	j.side = j.plan.ScanShards() < len(j.plan.Shards)
@@ -198,7 +201,7 @@ func (j *job) firstLines(index *shard.Index) [][]int64 {
 // excluded says whether an address is in a network that asked to be left out.
 func (j *job) excluded(addr netip.Addr) bool {
 	for _, prefix := range j.exclude {
-		if prefix.Contains(addr) || prefix.Contains(addr.Unmap()) {
+		if prefix.Contains(addr) {
 			return true
 		}
 	}

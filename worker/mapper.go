@@ -236,13 +236,13 @@ func (x *mapper) record(slice int, row *record.Row) error {
 	return x.kept(slice, row, a)
 }
 
-// parseAddress reads an address, without its zone.
+// parseAddress reads an address, without its zone. One of IPv4 that is written as IPv6 (::ffff:192.0.2.1) is that host's.
 func parseAddress(text []byte) (addr netip.Addr, ok bool) {
 	if four, ok := reduce.ParseIPv4(text); ok {
 		return netip.AddrFrom4(four), true
 	}
 	addr, err := netip.ParseAddr(string(text))
-	return addr.WithZone(""), err == nil
+	return addr.WithZone("").Unmap(), err == nil
 }
 
 // memorable is up to how many octets of a record the answer is remembered: longer ones hardly come again, and each copy of
@@ -291,6 +291,12 @@ func (x *mapper) kept(slice int, row *record.Row, a *answer) error {
 	if err := x.testify(at.Protocol); err != nil {
 		return err
 	}
+	asks := len(row.Certificates) == 0 && x.hasIP && x.side && x.protocols[row.Want].Attach
+	if asks { // even a duplicate: what its host is known to hold is evidence, in whichever shard it stands
+		if err := x.sightings.Ask(x.addr, at); err != nil {
+			return err
+		}
+	}
 	repeated, err := x.duplicate(row, at)
 	if err != nil {
 		return err
@@ -301,12 +307,6 @@ func (x *mapper) kept(slice int, row *record.Row, a *answer) error {
 	}
 	if err := x.hold(row, at); err != nil {
 		return err
-	}
-	asks := len(row.Certificates) == 0 && x.hasIP && x.side && x.protocols[row.Want].Attach
-	if asks {
-		if err := x.sightings.Ask(x.addr, at); err != nil {
-			return err
-		}
 	}
 	labels := x.localLabels(row, a)
 	if labels == "" && !asks && len(x.held) == 0 && x.plan.Command.Options.Mode == shard.Labelled {

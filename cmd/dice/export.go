@@ -24,7 +24,8 @@ func exportCommand() *cli.Command {
 		ArgsUsage: "OUT",
 		Description: `Writes one JSON array of {"id", "label"}, an element for each label of each record. The label
 begins with the protocol's name. The id is the place of the host's address (in canonical form;
-the domain, where there is no address) among those of all hosts in the result, in sorted order.
+the domain, where there is no address) among those of all hosts with a label, in sorted order, so
+that it is the same by either --mode.
 Elements stand by id, then label.
 
 Examples:

@@ -1,11 +1,14 @@
 package jobtest
 
 import (
+	"encoding/base64"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/dice-engine/dice/internal/certtest"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -39,6 +42,35 @@ func TestDuplicatesAcrossShards(t *testing.T) {
 			if filepath.Base(row.SourceObject) != "0.jsonl" {
 				t.Errorf("%s: %s of %s row %d came out, which is no first record", mode, *row.IP, row.SourceObject, row.SourceRow)
 			}
+		}
+	}
+}
+
+// TestDuplicatesOfAShardAreEvidence: a duplicate without a certificate has its host hold that of the side table, whether it
+// lies in the shard of the record that stays or in another one.
+func TestDuplicatesOfAShardAreEvidence(t *testing.T) {
+	dir := t.TempDir()
+	own := strings.Replace(xmpp("10.0.0.1"), `"result":{`, `"result":{"tls":{"handshake_log":{"server_certificates":{"certificate":{"raw":"b3du"}}}},`, 1)
+	lines := []string{own, xmpp("10.0.0.1"), xmpp("10.0.0.2"), xmpp("::ffff:10.0.0.2")}
+	write(t, dir, "scan.jsonl", []byte(strings.Join(lines, "\n")+"\n"))
+	ders, err := certtest.Vectors(Conformance(t))
+	if err != nil || len(ders) == 0 {
+		t.Fatalf("%d certificates: %v", len(ders), err)
+	}
+	text := base64.StdEncoding.EncodeToString(ders[0])
+	var table strings.Builder
+	for _, ip := range []string{"10.0.0.1", "10.0.0.2"} {
+		fmt.Fprintf(&table, "{\"ip\":%q,\"certificate\":%q}\n", ip, text)
+	}
+	write(t, dir, "side.json", []byte(table.String()))
+	for _, size := range []int64{1 << 20, 100} {
+		command := Command(filepath.Join(dir, "*.jsonl"))
+		command.Certificates = []string{filepath.Join(dir, "side.json")}
+		command.Options.Mode, command.Options.ShardBytes = shard.All, size
+		job := Run(t, Options{Command: command})
+		rows := Table[Row](t, Files(t, job.Out), shard.ProtocolTable("xmpp"))
+		if len(rows) != 2 || *rows[1].IP != "10.0.0.2" || !slices.Contains(rows[1].Labels, "certificate:reused") {
+			t.Errorf("shards of %d octets: %+v", size, rows)
 		}
 	}
 }
