@@ -19,6 +19,7 @@ type cursor struct {
 	in         stream
 	left       int64 // entries of the chunk behind the page in hand
 	dict       *dictionary
+	dictSize   int64  // octets that it takes beside its page
 	page       []byte // buffer of decompressed data pages
 	dictPage   []byte // buffer of decompressed dictionaries
 
@@ -42,6 +43,8 @@ type cursor struct {
 // open places the cursor before the first entry of a chunk.
 func (c *cursor) open(chunk chunkMeta, in stream) {
 	c.codec, c.in, c.left = chunk.codec, in, chunk.values
+	c.shop.held -= c.dictSize
+	c.dictSize = 0
 	c.dict, c.values, c.rest = nil, nil, 0
 	c.i, c.n, c.v, c.begun, c.fault = 0, 0, 0, 0, nil
 }
@@ -188,7 +191,23 @@ func (c *cursor) decodeValues(n int) (err error) {
 			return err
 		}
 	}
-	return c.values.read(&c.batch, n)
+	if err := c.values.read(&c.batch, n); err != nil || !c.multiplies() {
+		return err
+	}
+	octets := int64(0)
+	for i, from := range c.batch.from[:n] {
+		octets += int64(c.batch.to[i] - from)
+	}
+	return c.shop.take(0, octets)
+}
+
+// multiplies says whether octets of the page in hand may stand for many values.
+func (c *cursor) multiplies() bool {
+	switch c.encoding {
+	case encodingDict, encodingDictPlain, encodingDeltaBytes:
+		return c.col.kind == typeBytes || c.col.kind == typeFixed
+	}
+	return false
 }
 
 // load takes the next page of the chunk.
@@ -235,6 +254,11 @@ func (c *cursor) loadDictionary(h *pageHeader) error {
 		copy(c.dictPage, page)
 		page = c.dictPage
 	}
+	size := h.values * octetsOfEntry(c.col)
+	if err := c.shop.hold(size); err != nil {
+		return err
+	}
+	c.dictSize = size
 	if c.dict, err = newDictionary(c.col, page, int(h.values)); err != nil {
 		return fmt.Errorf("decode dictionary: %w", err)
 	}

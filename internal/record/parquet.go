@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/dice-engine/dice/internal/tape"
 )
@@ -39,6 +40,8 @@ type parquetReader struct {
 	counts  Counts
 	pending *RowError
 	failed  error
+	ended   atomic.Bool // the context of the reading
+	detach  func() bool // from that context
 
 	ipText, domainText []byte
 	rowLost            bool // the row at hand is rejected as a whole
@@ -66,6 +69,7 @@ func newParquetReader(ctx context.Context, obj Object, wants []Want, lim Limits)
 		fetch: &fetcher{ctx: ctx, from: obj, size: obj.Size}, shop: newWorkshop(lim, obj.Size),
 	}
 	r.binder = binder{shop: r.shop, cursors: map[int]*cursor{}}
+	r.detach = context.AfterFunc(ctx, func() { r.ended.Store(true) })
 	for i, want := range wants {
 		r.known[want.Protocol] = i
 	}
@@ -163,6 +167,7 @@ func (r *parquetReader) Counts() Counts {
 func (r *parquetReader) At() (group, row int64) { return r.number, r.row }
 
 func (r *parquetReader) Close() error {
+	r.detach()
 	if r.ahead != nil {
 		<-r.ahead.done
 		r.ahead = nil
@@ -209,10 +214,9 @@ func (r *parquetReader) readRow() {
 	r.queue, r.next, r.rowLost = r.queue[:0], 0, false
 	r.row++
 	r.left--
-	if r.row%batchSize == 0 {
-		if r.failed = context.Cause(r.fetch.ctx); r.failed != nil {
-			return
-		}
+	if r.ended.Load() { // even a file of few rows may take long
+		r.failed = context.Cause(r.fetch.ctx)
+		return
 	}
 	top := Row{Row: r.row, IP: copyText(&r.ipText, r.ip), Domain: copyText(&r.domainText, r.domain)}
 	if r.data != nil {

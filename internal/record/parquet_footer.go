@@ -27,7 +27,7 @@ type fileMeta struct {
 type groupMeta struct {
 	number  int64 // in the file, from 1
 	at      int   // of its metadata in the footer
-	start   int64 // first octet of its first column chunk
+	start   int64 // first octet of its first column chunk, as far as that can be; see order
 	rows    int64
 	columns int
 }
@@ -69,18 +69,34 @@ func readFooter(f *fetcher, lim Limits) (*fileMeta, error) {
 	if err := f.read(footer, f.size-footerEnd-size); err != nil {
 		return nil, err
 	}
-	return decodeFooter(footer)
+	m, err := decodeFooter(footer)
+	if err == nil {
+		m.order(f.size)
+	}
+	return m, err
+}
+
+// order gives each row group a place in a file of that size, by which it belongs to one slice: where it starts, unless
+// that is before a row group that the footer lists earlier, or no place at all. Rows count in the order of the footer.
+func (m *fileMeta) order(size int64) {
+	last := int64(0)
+	for i := range m.groups {
+		last = max(last, min(m.groups[i].start, size-1))
+		m.groups[i].start = last
+	}
 }
 
 func decodeFooter(footer []byte) (*fileMeta, error) {
 	m := &fileMeta{footer: footer}
 	c := compact{data: footer}
 	var elements []schemaElement
-	encrypted := false
+	encrypted, rows := false, int64(-1)
 	c.structure(func(id int16, kind byte) bool {
 		switch id {
 		case 2:
 			return c.list(kind, thriftStruct, func() { elements = c.schemaElement(elements) })
+		case 3:
+			return c.integer(kind, &rows)
 		case 4:
 			return c.list(kind, thriftStruct, func() { m.groups = append(m.groups, c.groupMeta(len(m.groups))) })
 		case 8:
@@ -98,10 +114,15 @@ func decodeFooter(footer []byte) (*fileMeta, error) {
 	if m.root, m.leaves, err = buildSchema(elements); err != nil {
 		return nil, fmt.Errorf("decode footer: %w", err)
 	}
+	held := int64(0)
 	for _, g := range m.groups {
+		held += g.rows
 		if g.columns != len(m.leaves) {
 			return nil, fmt.Errorf("decode footer: row group of %d columns, the schema has %d: %w", g.columns, len(m.leaves), errThrift)
 		}
+	}
+	if rows >= 0 && rows != held {
+		return nil, fmt.Errorf("decode footer: a file of %d rows, whose row groups have %d: %w", rows, held, errThrift)
 	}
 	return m, nil
 }

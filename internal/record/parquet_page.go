@@ -64,7 +64,7 @@ func (h *pageHeader) check(left int64, lim Limits) error {
 	if h.packed < 0 || h.unpacked < 0 || h.values < 0 || h.defSize < 0 || h.repSize < 0 || h.packed > left {
 		return errPage
 	}
-	if h.kind == pageDataV2 && (h.defSize+h.repSize > h.packed || h.defSize+h.repSize > h.unpacked) {
+	if least := min(h.packed, h.unpacked); h.kind == pageDataV2 && (h.defSize > least || h.repSize > least-h.defSize) {
 		return errPage
 	}
 	return nil
@@ -139,16 +139,15 @@ func (c *compact) dataHeaderV2(h *pageHeader) bool {
 type workshop struct {
 	limits   Limits
 	inflater inflater
-	held     int64 // octets of decompressed pages
+	held     int64 // octets of decompressed pages and dictionaries
 	entries  int64 // that may still be read
-	octets   int64 // that may still be decompressed
+	octets   int64 // that may still be decompressed, or made of what stands once for many values
 }
 
 // The most that a file may make of itself: a small one that claims billions of values is not read to the end.
 const (
-	freeEntries, entriesPerOctet = 1 << 28, 1 << 10
-	freeOctets, octetsPerOctet   = 4 << 30, 1 << 12
-	pagesAtOnce                  = 4 // of the largest size, over all columns
+	freeEntries, entriesPerOctet = 1 << 24, 1 << 10
+	freeOctets, octetsPerOctet   = 1 << 30, 1 << 12
 )
 
 func newWorkshop(lim Limits, size int64) *workshop {
@@ -156,9 +155,12 @@ func newWorkshop(lim Limits, size int64) *workshop {
 }
 
 // spend accounts for a page that is about to be decoded.
-func (w *workshop) spend(h *pageHeader) error {
-	w.entries -= h.values
-	w.octets -= h.unpacked
+func (w *workshop) spend(h *pageHeader) error { return w.take(h.values, h.unpacked) }
+
+// take accounts for entries and octets.
+func (w *workshop) take(entries, octets int64) error {
+	w.entries -= entries
+	w.octets -= octets
 	if w.entries < 0 || w.octets < 0 {
 		return fmt.Errorf("more values than a file of this size holds: %w", ErrLimit)
 	}
@@ -170,12 +172,20 @@ func (w *workshop) room(buffer []byte, size int64) ([]byte, error) {
 	if size <= int64(cap(buffer)) {
 		return buffer[:size], nil
 	}
-	w.held += size - int64(cap(buffer))
-	if w.held > pagesAtOnce*w.limits.Page {
-		w.held -= size - int64(cap(buffer))
-		return nil, fmt.Errorf("pages in hand of %d octets: %w", w.held+size, ErrLimit)
+	if err := w.hold(size - int64(cap(buffer))); err != nil {
+		return buffer, err
 	}
 	return make([]byte, size), nil
+}
+
+// hold accounts for octets that are in hand from now on, over all columns: one page of the largest size, and half as much
+// beside it.
+func (w *workshop) hold(octets int64) error {
+	if w.held+octets > w.limits.Page+w.limits.Page/2 {
+		return fmt.Errorf("pages and dictionaries in hand of %d octets: %w", w.held+octets, ErrLimit)
+	}
+	w.held += octets
+	return nil
 }
 
 // body takes the page behind a header and decompresses it into buffer. plain is what is not compressed whatever the codec.

@@ -192,10 +192,23 @@ type dictionary struct {
 	size    int
 }
 
+// octetsOfEntry is what a dictionary takes for each of its values beside the page.
+func octetsOfEntry(c *column) int64 {
+	switch c.kind {
+	case typeFixed:
+		return 0
+	case typeBytes:
+		return 4
+	}
+	return 8
+}
+
 // newDictionary decodes a dictionary page of n values. It keeps data.
 func newDictionary(c *column, data []byte, n int) (*dictionary, error) {
 	d := &dictionary{octets: data, size: n}
 	switch c.kind {
+	case typeBytes:
+		d.from = make([]uint32, 0, n+1)
 	case typeBoolean:
 		return nil, errEncoding
 	case typeFixed:
@@ -204,6 +217,8 @@ func newDictionary(c *column, data []byte, n int) (*dictionary, error) {
 			return nil, errValues
 		}
 		return d, nil
+	default:
+		d.numbers = make([]int64, 0, n)
 	}
 	plain := newPlain(c, data)
 	var b batch
