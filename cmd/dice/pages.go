@@ -136,6 +136,10 @@ optional one is null. A JSON line is
 {"ip", "domain"?, "port"?, "data": {"<name>": {"status", "protocol", "timestamp", "result", "error"?}}}
 ` + "```" + `
 
+In Parquet, ` + "`timestamp`" + ` is a TIMESTAMP of any unit (INT96 too), a DATE, which stands for its midnight in UTC, or an RFC 3339
+string, plain or as JSON; a string that is none is null. Any other type, like a number whose unit would be a guess, rejects the
+whole object.
+
 In a name, [] stands for the elements of a list or the values of a map.
 `
 

@@ -125,8 +125,15 @@ func isFloat(col *column) bool {
 	return (col.kind == typeFloat || col.kind == typeDouble) && col.means == meansNothing
 }
 
+// isStamp says whether a column holds times whose unit its type tells.
 func isStamp(col *column) bool {
-	return col.kind == typeInt64 && col.means >= meansMillis && col.means <= meansNanos || col.kind == typeInt96
+	switch col.kind {
+	case typeInt64:
+		return col.means >= meansMillis && col.means <= meansNanos
+	case typeInt32:
+		return col.means == meansDate
+	}
+	return col.kind == typeInt96
 }
 
 func isJSON(col *column) bool { return col.kind == typeBytes && col.means == meansJSON }

@@ -94,6 +94,9 @@ func float(leaf *cursor) float64 {
 	return float64(v)
 }
 
+// dayMicros is a day in microseconds.
+const dayMicros = 86_400_000_000
+
 // stamp is the value at hand in microseconds since 1970; false where it is no time.
 func stamp(leaf *cursor) (int64, bool) {
 	if isText(leaf.col) {
@@ -109,6 +112,8 @@ func stamp(leaf *cursor) (int64, bool) {
 			micros--
 		}
 		return micros, true
+	case meansDate:
+		return v * dayMicros, v > math.MinInt64/dayMicros && v < math.MaxInt64/dayMicros
 	}
 	return v, true
 }

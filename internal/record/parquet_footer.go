@@ -177,7 +177,7 @@ func (c *compact) logicalType(e *schemaElement) bool {
 
 // logicalMeanings are by number in the union.
 var logicalMeanings = [...]meaning{
-	1: meansText, 2: meansMap, 3: meansList, 4: meansText, 5: meansOther, 6: meansOther, 7: meansOther, 8: meansOther,
+	1: meansText, 2: meansMap, 3: meansList, 4: meansText, 5: meansOther, 6: meansDate, 7: meansOther, 8: meansOther,
 	10: meansSigned, 11: meansNull, 12: meansJSON, 13: meansOther, 14: meansOther, 15: meansOther,
 }
 

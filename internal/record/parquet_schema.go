@@ -30,14 +30,15 @@ const (
 	meansMillis // timestamps
 	meansMicros
 	meansNanos
+	meansDate
 	meansList
 	meansMap
 	meansNull  // always null, whatever the type
-	meansOther // a type that no field has a use for: decimals, dates, UUIDs
+	meansOther // a type that no field has a use for: decimals, times of day, UUIDs
 )
 
 // meaningNames complete typeNames.
-var meaningNames = [...]string{"", " (STRING)", " (JSON)", "", " (unsigned)", " (TIMESTAMP)", " (TIMESTAMP)", " (TIMESTAMP)", " (LIST)", " (MAP)", " (NULL)", " (annotated)"}
+var meaningNames = [...]string{"", " (STRING)", " (JSON)", "", " (unsigned)", " (TIMESTAMP)", " (TIMESTAMP)", " (TIMESTAMP)", " (DATE)", " (LIST)", " (MAP)", " (NULL)", " (annotated)"}
 
 // Repetitions of a schema element.
 const (
@@ -209,6 +210,8 @@ func convertedMeaning(converted int64) meaning {
 		return meansMap
 	case 3:
 		return meansList
+	case 6:
+		return meansDate
 	case 9:
 		return meansMillis
 	case 10:

@@ -76,6 +76,9 @@ func (b *binder) envelopeColumn(parent *column, name string, fits func(*column) 
 
 func isNumber(col *column) bool { return isInteger(col) || isFloat(col) }
 
+// isTime leaves out plain numbers: whether they count seconds or something else would be a guess.
+func isTime(col *column) bool { return isStamp(col) || isText(col) || isJSON(col) }
+
 // bindSource binds the columns of a record that lie in parent.
 func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error) {
 	s = &source{lastWant: Other, emit: emitter{limits: b.shop.limits}}
@@ -88,8 +91,8 @@ func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error)
 	if s.port, err = b.envelopeColumn(parent, "port", isNumber, "a port"); err != nil {
 		return nil, err
 	}
-	if col := b.optional(parent, "timestamp"); col != nil && col.repetition != repRepeated && (isStamp(col) || isText(col)) {
-		s.time = b.cursorOf(col, true)
+	if s.time, err = b.envelopeColumn(parent, "timestamp", isTime, "a TIMESTAMP, a DATE or an RFC 3339 string"); err != nil {
+		return nil, err
 	}
 	s.trees, s.faults = make([]*bound, len(wants)), make([]error, len(wants))
 	result := b.optional(parent, "result")
@@ -185,15 +188,26 @@ func (s *source) micros() (int64, bool) {
 	if s.time == nil || !s.time.present() {
 		return 0, false
 	}
-	if !isText(s.time.col) {
+	if isStamp(s.time.col) {
 		return stamp(s.time)
 	}
 	text := s.time.bytes()
+	if isJSON(s.time.col) {
+		text = unquoted(text)
+	}
 	if s.lastTime == nil || string(text) != string(s.lastTime) {
 		s.lastMicros, s.lastTimed = parseTime(text)
 		s.lastTime = append(make([]byte, 0, 40), text[:min(len(text), 64)]...)
 	}
 	return s.lastMicros, s.lastTimed
+}
+
+// unquoted is what a JSON string without escapes says. No other value is a time without its quotes.
+func unquoted(text []byte) []byte {
+	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
+		return nil
+	}
+	return text[1 : len(text)-1]
 }
 
 // portOf reads a port, which tables made by way of floats hold as such. No column, null and NaN are no port.

@@ -148,7 +148,7 @@ func number(kind int, data []byte) int64 {
 
 // int96 is a time stamp of old writers, nanoseconds of the day and Julian day, here in microseconds since 1970.
 func int96(data []byte) int64 {
-	const julian1970, dayMicros = 2440588, 86400e6
+	const julian1970 = 2440588
 	nanos, day := int64(binary.LittleEndian.Uint64(data)), int64(int32(binary.LittleEndian.Uint32(data[8:])))
 	return (day-julian1970)*dayMicros + nanos/1000
 }
