@@ -140,6 +140,9 @@ In Parquet, ` + "`timestamp`" + ` is a TIMESTAMP of any unit (INT96 too), a DATE
 string, plain or as JSON; a string that is none is null. Any other type, like a number whose unit would be a guess, rejects the
 whole object.
 
+A ` + "`port`" + ` and an integer of a result may also be FLOAT or DOUBLE, in which many tools keep integers that may be missing: NaN is
+null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record.
+
 In a name, [] stands for the elements of a list or the values of a map.
 `
 

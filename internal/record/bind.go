@@ -17,6 +17,7 @@ type bound struct {
 	leaf    *cursor   // of a scalar: the same
 	fields  [][]*bound
 	witness bool // of a struct: nothing of it is read but whether it is there
+	floats  bool // of an integer: its column holds floats
 
 	elemDef uint8  // of a list or map: the definition level at which there is an element
 	rep     uint8  // repetition level of every element but the first
@@ -108,7 +109,9 @@ func (b *binder) scalar(n *tape.Node, col *column) (*bound, error) {
 		return nil, mismatch(n, col)
 	}
 	leaf := b.cursorOf(col, true)
-	return &bound{node: n, context: col.rep, def: col.def, leaf: leaf, leaves: []*cursor{leaf}}, nil
+	return &bound{
+		node: n, context: col.rep, def: col.def, leaf: leaf, leaves: []*cursor{leaf}, floats: n.Kind == tape.Int && isFloat(col),
+	}, nil
 }
 
 // isText says whether a column holds strings.
@@ -146,10 +149,8 @@ func fits(kind tape.Kind, col *column) bool {
 	switch kind {
 	case tape.Bool:
 		return col.kind == typeBoolean
-	case tape.Int:
-		return isInteger(col)
-	case tape.Float:
-		return isFloat(col) || isInteger(col)
+	case tape.Int, tape.Float:
+		return isInteger(col) || isFloat(col)
 	case tape.Stamp:
 		return isStamp(col) || isText(col)
 	case tape.AnyJSON:

@@ -269,6 +269,9 @@ func (e *emitter) scalarValue(dst []byte, b *bound, leaf *cursor) ([]byte, bool)
 		e.checkText(text)
 		return tape.AppendString(dst, text), true
 	case tape.Int:
+		if b.floats {
+			return e.whole(dst, b, leaf)
+		}
 		v, ok := integer(leaf)
 		if !ok {
 			return dst, e.unfit(b, leaf)
@@ -292,6 +295,24 @@ func (e *emitter) scalarValue(dst []byte, b *bound, leaf *cursor) ([]byte, bool)
 		return tape.AppendInt(dst, e.ordinal(leaf.bytes())), true
 	}
 	return e.anyJSON(dst, leaf)
+}
+
+// maxWhole bounds the integers that have a float each; beyond, a float stands for several.
+const maxWhole = 1 << 53
+
+// whole appends the integer that a float stands for. Tables made by way of floats have integers that may be missing as
+// such, and NaN where one is.
+func (e *emitter) whole(dst []byte, b *bound, leaf *cursor) ([]byte, bool) {
+	v := float(leaf)
+	switch {
+	case math.IsNaN(v):
+		return dst, false
+	case v == math.Trunc(v) && math.Abs(v) <= maxWhole:
+		return tape.AppendInt(dst, int64(v)), true
+	case !b.node.Lenient:
+		e.fail(fmt.Errorf("column %s holds %v, which is no integer within ±2^53", leaf.col.path(), v))
+	}
+	return dst, false
 }
 
 // unfit rejects the record for a value that the field cannot hold, unless the field forgives. It returns false.
