@@ -21,7 +21,7 @@ import (
 
 // newConsole makes the progress and the logger of a command, as its flags want them. Both talk to standard error.
 func newConsole(c *cli.Context) (*telemetry.Progress, *slog.Logger, error) {
-	progress := telemetry.NewProgress(c.App.ErrWriter, isTerminal(c.App.ErrWriter), time.Now)
+	progress := telemetry.NewProgress(c.App.ErrWriter, columnsOf(c.App.ErrWriter), time.Now)
 	log, err := telemetry.NewLogger(progress, c.String("log-format"), c.String("log-level"))
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errUsage, err)
@@ -30,9 +30,21 @@ func newConsole(c *cli.Context) (*telemetry.Progress, *slog.Logger, error) {
 	return progress, log, nil
 }
 
-func isTerminal(w io.Writer) bool {
+// usualColumns is taken for the width of a terminal that does not tell it.
+const usualColumns = 80
+
+// columnsOf returns what asks for the width of a terminal; nil if w is none.
+func columnsOf(w io.Writer) func() int {
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd()))
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return nil
+	}
+	return func() int {
+		if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+			return columns
+		}
+		return usualColumns
+	}
 }
 
 // dial opens a folder or an S3 location.

@@ -19,9 +19,9 @@ const (
 // Progress shows how far the phases of a run have come. It is an io.Writer for what else goes to the same stream, and
 // safe for concurrent use. A nil Progress shows nothing.
 type Progress struct {
-	w        io.Writer
-	terminal bool
-	now      func() time.Time
+	w       io.Writer
+	columns func() int // of the terminal; nil: it is none
+	now     func() time.Time
 
 	mu     sync.Mutex
 	log    *slog.Logger
@@ -41,9 +41,10 @@ type phase struct {
 	rowRate, byteRate  float64   // per second, smoothed
 }
 
-// NewProgress returns a Progress that draws a bar on w if that is a terminal, and otherwise logs (see LogTo).
-func NewProgress(w io.Writer, terminal bool, now func() time.Time) *Progress {
-	return &Progress{w: w, terminal: terminal, now: now}
+// NewProgress returns a Progress that draws a bar on w if that is a terminal, and otherwise logs (see LogTo). A terminal has
+// columns, which is asked at every update, as people resize it; without columns w is none.
+func NewProgress(w io.Writer, columns func() int, now func() time.Time) *Progress {
+	return &Progress{w: w, columns: columns, now: now}
 }
 
 // LogTo names the logger for a stream that is no terminal; it may write to this Progress.
@@ -82,9 +83,11 @@ func (p *Progress) Advance(name string, rows, bytes, done int64) {
 	}
 	p.phase.rows += rows
 	p.phase.bytes += bytes
-	p.phase.done += done
+	if p.phase.done += done; p.phase.total > 0 {
+		p.phase.done = min(p.phase.done, p.phase.total)
+	}
 	every := logEvery
-	if p.terminal {
+	if p.columns != nil {
 		every = barEvery
 	}
 	now := p.now()
@@ -129,8 +132,8 @@ func (p *Progress) finish() {
 // show draws the bar, or logs. It is called with the lock held and releases it: the logger may write to p.
 func (p *Progress) show(now time.Time, message string) {
 	shot := p.phase
-	if p.terminal {
-		fmt.Fprint(p.w, "\r\x1b[K", shot.bar(now))
+	if p.columns != nil {
+		fmt.Fprint(p.w, "\r\x1b[K", shot.bar(now, p.columns()-1)) // in the last column a terminal may wrap
 		p.onLine = true
 		p.mu.Unlock()
 		return
@@ -187,24 +190,40 @@ func (s *phase) eta(now time.Time) (time.Duration, bool) {
 	return time.Duration(float64(passed) / float64(s.done) * float64(s.total-s.done)).Round(time.Second), true
 }
 
-// barWidth is the number of cells of a bar.
-const barWidth = 24
+// Cells of a bar. One that has fewer than the least tells no more than its percents, and is left out.
+const (
+	mostCells  = 24
+	leastCells = 8
+)
 
-func (s *phase) bar(now time.Time) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-9s", s.name)
+// bar describes the phase in one line of at most so many columns. The bar gets what the rest leaves to it. Where that is too
+// little, figures go, the least important first, then the bar.
+func (s *phase) bar(now time.Time, room int) string {
+	name, percent, left := fmt.Sprintf("%-9s", s.name), "", "  "+now.Sub(s.began).Round(100*time.Millisecond).String()
 	if s.total > 0 {
-		done := min(s.done, s.total)
-		full := int(done * barWidth / s.total)
-		fmt.Fprintf(&b, " [%s%s] %3d%%", strings.Repeat("█", full), strings.Repeat("·", barWidth-full), done*100/s.total)
+		percent = fmt.Sprintf(" %3d%%", s.done*100/s.total)
 	}
-	fmt.Fprintf(&b, "  %s rows  %s rows/s  %sB/s", Short(float64(s.rows)), Short(s.rowRate), Short(s.byteRate))
 	if eta, ok := s.eta(now); ok {
-		fmt.Fprintf(&b, "  %s left", eta)
-		return b.String()
+		left = fmt.Sprintf("  %s left", eta)
 	}
-	fmt.Fprintf(&b, "  %s", now.Sub(s.began).Round(100*time.Millisecond))
-	return b.String()
+	rows, rate := fmt.Sprintf("  %s rows", Short(float64(s.rows))), fmt.Sprintf("  %s rows/s", Short(s.rowRate))
+	for _, figures := range []string{rows + rate + fmt.Sprintf("  %sB/s", Short(s.byteRate)), rows + rate, rate, ""} {
+		line := name + percent + figures + left
+		cells := min(mostCells, room-len(line)-len(" []"))
+		switch {
+		case s.total > 0 && cells >= leastCells:
+			return name + s.cells(cells) + percent + figures + left
+		case len(line) <= room && (s.total == 0 || figures == rate || figures == ""):
+			return line
+		}
+	}
+	return (name + percent)[:max(0, min(room, len(name+percent)))]
+}
+
+// cells draws what is done.
+func (s *phase) cells(n int) string {
+	full := int(s.done * int64(n) / s.total)
+	return " [" + strings.Repeat("█", full) + strings.Repeat("·", n-full) + "]"
 }
 
 func (s *phase) attributes(now time.Time) []slog.Attr {

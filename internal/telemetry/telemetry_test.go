@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // clock is a time that moves when told.
@@ -17,7 +18,7 @@ func (c *clock) pass(d time.Duration) { c.at = c.at.Add(d) }
 func TestBarShowsRatesAndRest(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{time.Unix(0, 0)}
-	p := NewProgress(&out, true, c.now)
+	p := NewProgress(&out, func() int { return 200 }, c.now)
 	p.Phase("map", 10)
 	c.pass(2 * time.Second)
 	p.Advance("map", 4_000_000, 600_000_000, 4)
@@ -41,10 +42,45 @@ func TestBarShowsRatesAndRest(t *testing.T) {
 	}
 }
 
+// TestBarFitsTheTerminal at every update, whatever there is to tell; what matters most stays longest.
+func TestBarFitsTheTerminal(t *testing.T) {
+	for columns, want := range map[int]string{
+		200: "map       [█████████···············]  40%  4.0 M rows  2.0 M rows/s  300 MB/s  3s left",
+		80:  "map       [██████···········]  40%  4.0 M rows  2.0 M rows/s  300 MB/s  3s left",
+		60:  "map       [███████············]  40%  2.0 M rows/s  3s left",
+		40:  "map        40%  2.0 M rows/s  3s left",
+		20:  "map        40%",
+		5:   "map ",
+		0:   "",
+	} {
+		var out bytes.Buffer
+		c := &clock{time.Unix(0, 0)}
+		now := 500
+		p := NewProgress(&out, func() int { return now }, c.now)
+		p.Phase("map", 10)
+		now = columns
+		c.pass(2 * time.Second)
+		p.Advance("map", 4_000_000, 600_000_000, 4)
+		if got := strings.TrimPrefix(out.String(), "\r\x1b[K"); got != want {
+			t.Errorf("%d columns\n got %q\nwant %q", columns, got, want)
+		}
+	}
+	for columns := range 250 {
+		for _, total := range []int64{0, 1, 122, 1e12} {
+			for _, s := range []phase{{rows: 1}, {rows: 1e17, rowRate: 1e17, byteRate: 1e17, done: total / 9}, {rows: 3e5, done: total}} {
+				s.name, s.total = "identity", total
+				if line := s.bar(time.Unix(4e6, 0), columns-1); utf8.RuneCountInString(line) >= max(1, columns) {
+					t.Errorf("%d columns: %q", columns, line)
+				}
+			}
+		}
+	}
+}
+
 func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{time.Unix(0, 0)}
-	p := NewProgress(&out, false, c.now)
+	p := NewProgress(&out, nil, c.now)
 	log, err := NewLogger(p, "text", "info")
 	if err != nil {
 		t.Fatal(err)
