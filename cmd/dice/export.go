@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -32,7 +31,7 @@ Examples:
    dice export out -o labelled.json
    dice export s3://results/2026-11 | jq length`,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_EXPORT_OUTPUT"}, Usage: "file, which is replaced (default: standard output)"},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_EXPORT_OUTPUT"}, Usage: "local file, which is replaced when all is written (default: standard output)"},
 			&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"}, Usage: "folder for what does not fit into memory (default: the system's)"},
 		},
 		Action: export,
@@ -40,6 +39,10 @@ Examples:
 }
 
 func export(c *cli.Context) error {
+	output, err := localFile("output", c.String("output"))
+	if err != nil {
+		return err
+	}
 	bucket, err := outputArgument(c)
 	if err != nil {
 		return err
@@ -49,7 +52,7 @@ func export(c *cli.Context) error {
 	if err := collectAll(c.Context, pairs, bucket); err != nil {
 		return err
 	}
-	file, err := createFile(c.String("output")) // after all is read: what stands there goes only for something better
+	file, err := createFile(output)
 	if err != nil {
 		return err
 	}
@@ -57,7 +60,7 @@ func export(c *cli.Context) error {
 	if file != nil {
 		w = file.writer()
 	}
-	return errors.Join(writePairs(w, pairs), file.close())
+	return file.close(writePairs(w, pairs))
 }
 
 // collectAll reads the labels of a result.

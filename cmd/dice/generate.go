@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
@@ -69,6 +65,10 @@ func generate(c *cli.Context) error {
 	if err := config.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
+	answers, err := localFile("truth", c.String("truth"))
+	if err != nil {
+		return err
+	}
 	progress, log, err := newConsole(c)
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	truth, err := createFile(c.String("truth"))
+	truth, err := createFile(answers)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func generate(c *cli.Context) error {
 	report := func(rows, octets int64) { progress.Advance("generate", rows, octets, rows) }
 	total, err := synth.Generate(c.Context, config, createIn(c.Context, bucket), truth.writer(), report)
 	progress.Close()
-	if err := errors.Join(err, truth.close()); err != nil {
+	if err := truth.close(err); err != nil {
 		return err
 	}
 	return printTruth(c.App.Writer, total, c.Bool("json"))
@@ -127,36 +127,4 @@ type object struct{ store.Writer }
 func (o object) Commit() error {
 	_, err := o.Writer.Commit()
 	return err
-}
-
-// textFile is a local file that is being written. A nil one takes nothing.
-type textFile struct {
-	file   *os.File
-	buffer *bufio.Writer
-}
-
-// createFile starts a local file; without a name it returns nil.
-func createFile(name string) (*textFile, error) {
-	if name == "" {
-		return nil, nil
-	}
-	file, err := os.Create(filepath.Clean(name))
-	if err != nil {
-		return nil, err
-	}
-	return &textFile{file, bufio.NewWriterSize(file, 1<<20)}, nil
-}
-
-func (f *textFile) writer() io.Writer {
-	if f == nil {
-		return nil
-	}
-	return f.buffer
-}
-
-func (f *textFile) close() error {
-	if f == nil {
-		return nil
-	}
-	return errors.Join(f.buffer.Flush(), f.file.Close())
 }

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// textFile is a local file that is being written, under another name in its folder: what stands there stays until there is
+// something whole to replace it. A nil one takes nothing.
+type textFile struct {
+	file   *os.File
+	buffer *bufio.Writer
+	name   string // what the file becomes; empty for a pipe or a device, which are written as they are
+}
+
+// localFile returns the value of a flag that names a local file.
+func localFile(flag, name string) (string, error) {
+	if strings.Contains(name, "://") {
+		return "", fmt.Errorf("%w: --%s %s: want a local file", errUsage, flag, name)
+	}
+	return name, nil
+}
+
+// createFile starts a local file; without a name it returns nil. It fails where a file is there that may not be written.
+func createFile(name string) (*textFile, error) {
+	if name == "" {
+		return nil, nil
+	}
+	there, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return createBeside(name, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := there.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		return &textFile{file: there, buffer: bufio.NewWriterSize(there, 1<<20)}, nil
+	}
+	err = errors.Join(err, there.Close())
+	if err == nil {
+		name, err = filepath.EvalSymlinks(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return createBeside(name, info)
+}
+
+// createBeside starts what will have a name, with the rights of the file that has it now.
+func createBeside(name string, now fs.FileInfo) (*textFile, error) {
+	temporary := filepath.Join(filepath.Dir(name), ".dice-"+rand.Text()+".tmp")
+	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	f := &textFile{file: file, buffer: bufio.NewWriterSize(file, 1<<20), name: name}
+	if now != nil {
+		if err := file.Chmod(now.Mode().Perm()); err != nil {
+			return nil, f.close(err)
+		}
+	}
+	return f, nil
+}
+
+func (f *textFile) writer() io.Writer {
+	if f == nil {
+		return nil
+	}
+	return f.buffer
+}
+
+// close completes the file, or drops it if its writing has failed. It returns that error, or its own.
+func (f *textFile) close(failed error) error {
+	switch {
+	case f == nil:
+		return failed
+	case f.name == "":
+		return errors.Join(failed, f.buffer.Flush(), f.file.Close())
+	case failed == nil:
+		failed = errors.Join(f.buffer.Flush(), f.file.Sync())
+	}
+	err := errors.Join(failed, f.file.Close())
+	if err == nil {
+		err = os.Rename(f.file.Name(), f.name)
+	}
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, os.Remove(f.file.Name()))
+}
