@@ -53,8 +53,10 @@ type Queue interface {
 
 // Progress is shown what happens, phase by phase: a phase is a stage.
 type Progress interface {
-	Phase(name string, tasks int64)
+	Phase(name string, tasks, done int64)
 	Advance(name string, rows, bytes, tasks int64)
+	Set(name string, done int64)
+	Done()
 }
 
 // Result is what a job came to.

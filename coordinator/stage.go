@@ -42,10 +42,9 @@ func (c *Coordinator) stage(ctx context.Context, stage shard.Stage) error {
 			before = there.done
 		}
 		n := c.tasks(stage)
-		c.deps.Progress.Phase(string(stage), int64(n))
-		c.deps.Progress.Advance(string(stage), 0, 0, int64(len(there.done)))
+		c.deps.Progress.Phase(string(stage), int64(n), int64(len(there.done)))
 		c.view.stage(string(stage), n, len(there.done), c.deps.Now())
-		c.view.listed(len(there.done), c.pending)
+		c.view.listed(c.pending)
 		m := &machine{policy: policy{maxTrouble: c.cfg.MaxTrouble, patience: c.cfg.Patience}}
 		if stage == shard.Unpack {
 			m.patience *= unlike
@@ -55,8 +54,12 @@ func (c *Coordinator) stage(ctx context.Context, stage shard.Stage) error {
 		}
 		c.generation = m.generation // the queue takes no task for another one of this stage done again
 		again, err := c.index(ctx, stage, before)
-		if !again || err != nil {
+		switch {
+		case err != nil:
 			return err
+		case !again:
+			c.deps.Progress.Done()
+			return nil
 		}
 	}
 }
@@ -111,8 +114,7 @@ func (c *Coordinator) perform(ctx context.Context, m *machine, a action) (more [
 		if err != nil {
 			return nil, false, err
 		}
-		c.view.listed(len(e.done), c.pending)
-		return m.handle(e), false, nil
+		return c.see(m, e), false, nil
 	case fail:
 		return nil, true, fmt.Errorf("%w: %s", ErrFailed, a.cause)
 	case finish:
@@ -121,12 +123,20 @@ func (c *Coordinator) perform(ctx context.Context, m *machine, a action) (more [
 	return nil, false, nil
 }
 
+// see turns a listing into events.
+func (c *Coordinator) see(m *machine, e listed) []action {
+	c.view.listed(c.pending)
+	actions := m.handle(e)
+	c.count(m)
+	return actions
+}
+
 // hear turns a worker's report into events.
 func (c *Coordinator) hear(m *machine, p queue.Progress) []action {
 	now := c.deps.Now()
 	rows, bytes := c.view.hear(p, now)
-	stage, done := shard.Stage(p.Stage), int64(0)
-	defer func() { c.deps.Progress.Advance(p.Stage, rows, bytes, done) }()
+	stage := shard.Stage(p.Stage)
+	c.deps.Progress.Advance(p.Stage, rows, bytes, 0)
 	switch {
 	case p.Refused != "":
 		c.deps.Log.Warn("a worker does not take part", "worker", p.Worker, "error", p.Refused)
@@ -148,10 +158,18 @@ func (c *Coordinator) hear(m *machine, p queue.Progress) []action {
 	c.suspect(p)
 	actions := m.handle(heard{stage, p.Task, now})
 	if p.Done {
-		done = 1
 		actions = append(actions, m.handle(reported{stage, p.Task, p.Worker, now})...)
+		c.count(m)
 	}
 	return actions
+}
+
+// count shows people how many tasks of the stage are done: each once, however many workers say so, and as the last listing
+// has it.
+func (c *Coordinator) count(m *machine) {
+	done := len(m.done) - m.missing
+	c.view.count(done)
+	c.deps.Progress.Set(string(m.stage), int64(done))
 }
 
 // manyAttempts is how often a task may be handed out before people are told: drains and lost leases are nobody's fault,
@@ -182,7 +200,9 @@ func (c *Coordinator) publishTasks(ctx context.Context, p publish) error {
 			return context.Cause(ctx)
 		}
 		c.deps.Log.Warn("hand out tasks", "stage", p.stage, "error", err)
+		return nil
 	}
+	c.view.handedOut(len(tasks))
 	return nil
 }
 

@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dice-engine/dice/internal/queue"
+	"github.com/dice-engine/dice/shard"
 )
 
 // TestWorkersAreCalledFor when there are tasks and nobody does them, whatever the queue says of tasks that were given
@@ -18,7 +20,7 @@ func TestWorkersAreCalledFor(t *testing.T) {
 	look := func(second int, p queue.Pending, want int) {
 		t.Helper()
 		c.pending = p
-		c.view.listed(0, p)
+		c.view.listed(p)
 		c.callForWorkers(after(second))
 		if got := strings.Count(said.String(), "there is no worker"); got != want {
 			t.Errorf("after %d s: called %d times, want %d", second, got, want)
@@ -35,4 +37,47 @@ func TestWorkersAreCalledFor(t *testing.T) {
 	look(155, queue.Pending{Taken: 3}, 3)
 	look(300, queue.Pending{Taken: 3, Idle: 1}, 3)
 	look(400, queue.Pending{}, 3)
+}
+
+// shown is a Progress that keeps what it is shown.
+type shown struct{ rows, done int64 }
+
+func (s *shown) Phase(_ string, _, done int64) { s.rows, s.done = 0, done }
+func (s *shown) Set(_ string, done int64)      { s.done = done }
+func (s *shown) Done()                         {}
+func (s *shown) Advance(_ string, rows, _, tasks int64) {
+	s.rows, s.done = s.rows+rows, s.done+tasks
+}
+
+// TestTasksAndRowsCountOnce however many workers say that they are done, and the listing has the last word.
+func TestTasksAndRowsCountOnce(t *testing.T) {
+	seen := &shown{}
+	c := &Coordinator{view: newView(after(0)), deps: Deps{
+		Log: slog.New(slog.DiscardHandler), Progress: seen, Now: func() time.Time { return after(1) },
+	}}
+	m := &machine{policy: policy{maxTrouble: 8, patience: time.Minute}}
+	c.view.stage("map", 3, 1, after(0))
+	seen.Phase("map", 3, 1)
+	m.handle(began{listed: listed{stage: shard.Map, done: []int{0}, waiting: -1}, tasks: 3})
+	want := func(what string, done, rows int64) {
+		t.Helper()
+		s := c.view.status(after(1))
+		if seen.done != done || seen.rows != rows || int64(s.Stages[0].Done) != done || s.Rows != rows {
+			t.Errorf("%s: %+v and %+v, want %d tasks and %d rows", what, seen, s, done, rows)
+		}
+	}
+	want("begun", 1, 0)
+	report := queue.Progress{Worker: "a", Stage: "map", Task: 1, Attempt: 1, Rows: 40, Error: "slow"}
+	c.hear(m, report)
+	report.Attempt, report.Rows, report.Error, report.Done = 2, 100, "", true
+	c.hear(m, report)
+	want("done after a failure", 2, 100)
+	report.Worker, report.Attempt = "b", 3
+	c.hear(m, report)
+	want("done twice", 2, 100)
+	report.Task, report.Worker, report.Rows = 0, "c", 0
+	c.hear(m, report)
+	want("done before, and once more", 2, 100)
+	c.see(m, listed{stage: shard.Map, done: []int{2}, waiting: -1})
+	want("listed", 1, 100)
 }

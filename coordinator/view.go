@@ -20,6 +20,7 @@ type view struct {
 	at      int       // tasks of it that were done by then
 	rows    int64
 	bytes   int64
+	counted []counts // of its tasks: what the attempt that came furthest reported
 	pending queue.Pending
 	retries int
 	taken   int
@@ -34,6 +35,9 @@ type attempt struct {
 	worker       string
 	task, number int
 }
+
+// counts are rows and octets that were read.
+type counts struct{ rows, bytes int64 }
 
 // hand is what is known of a worker.
 type hand struct {
@@ -58,17 +62,30 @@ func (v *view) stage(name string, tasks, done int, now time.Time) {
 	}
 	current := v.current()
 	current.Tasks, current.Done = tasks, done
-	v.since, v.at, v.rows, v.bytes = now, done, 0, 0
+	v.since, v.at, v.rows, v.bytes, v.counted = now, done, 0, 0, make([]counts, tasks)
 	clear(v.moving)
 	clear(v.ended)
 	maps.DeleteFunc(v.workers, func(_ string, w *hand) bool { return now.Sub(w.heard) > forgotten })
 }
 
-// listed notes what is done in the current stage, and how full the queue is.
-func (v *view) listed(done int, p queue.Pending) {
+// listed notes how full the queue is.
+func (v *view) listed(p queue.Pending) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.pending = p
+}
+
+// handedOut notes that tasks went into the queue since.
+func (v *view) handedOut(tasks int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.pending.Waiting += tasks
+}
+
+// count notes how many tasks of the current stage are done.
+func (v *view) count(done int) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	if current := v.current(); current != nil {
 		current.Done = done
 	}
@@ -81,7 +98,8 @@ func (v *view) again(tasks int) {
 	v.offered += tasks
 }
 
-// hear takes a worker's report and returns how many more rows and octets it tells of.
+// hear takes a worker's report and returns how many rows and octets it tells of that no attempt had come to before: those
+// of one that failed count once, though they are read again.
 func (v *view) hear(p queue.Progress, now time.Time) (rows, bytes int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -107,12 +125,12 @@ func (v *view) hear(p queue.Progress, now time.Time) (rows, bytes int64) {
 	if !known && p.Attempt > 1 {
 		v.taken++
 	}
-	rows, bytes = max(0, p.Rows-last.Rows), max(0, p.Bytes-last.Bytes)
-	w.rows, v.rows, v.bytes = w.rows+rows, v.rows+rows, v.bytes+bytes
+	w.rows += max(0, p.Rows-last.Rows)
+	rows, bytes = v.further(p)
+	v.rows, v.bytes = v.rows+rows, v.bytes+bytes
 	v.moving[name] = p
 	if p.Done {
 		w.done++
-		current.Done = min(current.Done+1, current.Tasks)
 	}
 	failed := p.Error != "" || p.Unfit != "" || p.Fault != ""
 	if failed {
@@ -122,6 +140,17 @@ func (v *view) hear(p queue.Progress, now time.Time) (rows, bytes int64) {
 		delete(v.moving, name)
 		v.ended[name] = true
 	}
+	return rows, bytes
+}
+
+// further returns by how much a report goes beyond all others of its task.
+func (v *view) further(p queue.Progress) (rows, bytes int64) {
+	if p.Task < 0 || p.Task >= len(v.counted) {
+		return 0, 0
+	}
+	most := &v.counted[p.Task]
+	rows, bytes = max(0, p.Rows-most.rows), max(0, p.Bytes-most.bytes)
+	most.rows, most.bytes = most.rows+rows, most.bytes+bytes
 	return rows, bytes
 }
 
@@ -169,6 +198,7 @@ func (v *view) status(now time.Time) queue.Status {
 			s.Left = passed / float64(fresh) * float64(current.Tasks-current.Done)
 		}
 	}
+	moving := 0
 	for name, w := range v.workers {
 		if now.Sub(w.heard) > forgotten {
 			continue
@@ -179,10 +209,14 @@ func (v *view) status(now time.Time) queue.Status {
 				line.Tasks++
 			}
 		}
+		moving += line.Tasks
 		if passed := now.Sub(w.first).Seconds(); passed > 0 {
 			line.RowsPerSecond = float64(w.rows) / passed
 		}
 		s.Workers = append(s.Workers, line)
+	}
+	if since := moving - s.AtWork; since > 0 { // they were taken after the queue was looked into
+		s.AtWork, s.Waiting = moving, max(0, s.Waiting-since)
 	}
 	slices.SortFunc(s.Workers, func(a, b queue.WorkerStatus) int { return cmp.Compare(a.Name, b.Name) })
 	return s

@@ -81,13 +81,14 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	progress.Phase("generate", config.Rows)
+	defer progress.Close()
+	progress.Phase("generate", config.Rows, 0)
 	report := func(rows, octets int64) { progress.Advance("generate", rows, octets, rows) }
 	total, err := synth.Generate(c.Context, config, createIn(c.Context, bucket), truth.writer(), report)
-	progress.Close()
 	if err := truth.close(err); err != nil {
 		return err
 	}
+	progress.Done()
 	return printTruth(c.App.Writer, total, c.Bool("json"))
 }
 

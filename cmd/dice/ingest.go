@@ -49,12 +49,15 @@ func ingestFiles(c *cli.Context) error {
 	deps := ingest.Deps{
 		Open:   func(ctx context.Context, place string) (store.Bucket, error) { return dial(ctx, c, place, log) },
 		Output: output,
-		Begin:  func(objects int) { progress.Phase("ingest", int64(objects)) },
+		Begin:  func(objects int) { progress.Phase("ingest", int64(objects), 0) },
 		Report: func(rows, octets, objects int64) { progress.Advance("ingest", rows, octets, objects) },
 		Reject: rejectLog(log),
 	}
 	files := append(c.StringSlice("file"), c.Args().Slice()...) // a shell may have expanded the pattern
 	counts, err := ingest.Run(c.Context, ingest.Config{Files: files, Limits: record.DefaultLimits}, deps)
+	if err == nil {
+		progress.Done()
+	}
 	progress.Close()
 	switch {
 	case errors.Is(err, ingest.ErrNoInput):

@@ -33,7 +33,7 @@ type Progress struct {
 // phase is a part of a run and how far it came.
 type phase struct {
 	name               string
-	total, done        int64
+	total, done, first int64 // units; those of first were done when it began
 	rows, bytes        int64
 	began              time.Time
 	lastRows, lastSize int64     // when a rate was last taken
@@ -57,22 +57,43 @@ func (p *Progress) LogTo(log *slog.Logger) {
 	p.log = log
 }
 
-// Phase begins a phase of so many units (tasks, say; 0: unknown) and ends the one before.
-func (p *Progress) Phase(name string, total int64) {
+// Phase begins a phase of so many units (tasks, say; 0: unknown), some of which are done. The one before is over, done or not.
+func (p *Progress) Phase(name string, total, done int64) {
 	if p == nil {
 		return
 	}
-	p.finish()
+	p.end("phase ended")
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
 	p.phase = phase{name: name, total: total, began: now, lastAt: now}
+	p.phase.set(done)
+	p.phase.first = p.phase.done
 	p.shown = now
 }
 
 // Advance says that so many more rows, octets and units of a phase are done. For another phase than the last one begun
 // it does nothing: late news.
 func (p *Progress) Advance(name string, rows, bytes, done int64) {
+	p.update(name, func(s *phase) {
+		s.rows += rows
+		s.bytes += bytes
+		s.set(s.done + done)
+	})
+}
+
+// Set says how many units of a phase are done, whatever was said before. Late news do nothing.
+func (p *Progress) Set(name string, done int64) { p.update(name, func(s *phase) { s.set(done) }) }
+
+// set takes over how many units are done. There is never more done than there is to do.
+func (s *phase) set(done int64) {
+	if s.done = done; s.total > 0 {
+		s.done = min(done, s.total)
+	}
+}
+
+// update changes the phase of that name if it is the current one, and shows it if it is time.
+func (p *Progress) update(name string, change func(*phase)) {
 	if p == nil {
 		return
 	}
@@ -81,11 +102,7 @@ func (p *Progress) Advance(name string, rows, bytes, done int64) {
 		p.mu.Unlock()
 		return
 	}
-	p.phase.rows += rows
-	p.phase.bytes += bytes
-	if p.phase.done += done; p.phase.total > 0 {
-		p.phase.done = min(p.phase.done, p.phase.total)
-	}
+	change(&p.phase)
 	every := logEvery
 	if p.columns != nil {
 		every = barEvery
@@ -100,15 +117,22 @@ func (p *Progress) Advance(name string, rows, bytes, done int64) {
 	p.show(now, "progress")
 }
 
-// Close ends the last phase.
-func (p *Progress) Close() {
+// Done says that all of the current phase is done.
+func (p *Progress) Done() {
 	if p != nil {
-		p.finish()
+		p.end("phase done")
 	}
 }
 
-// finish shows the end of the current phase, if there is one.
-func (p *Progress) finish() {
+// Close ends the last phase. One that was not done failed, or was interrupted.
+func (p *Progress) Close() {
+	if p != nil {
+		p.end("phase ended")
+	}
+}
+
+// end shows the end of the current phase, if there is one.
+func (p *Progress) end(message string) {
 	p.mu.Lock()
 	if p.phase.name == "" {
 		p.mu.Unlock()
@@ -117,7 +141,7 @@ func (p *Progress) finish() {
 	now := p.now()
 	p.phase.average(now)
 	ended := p.phase
-	p.show(now, "phase done")
+	p.show(now, message)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.onLine {
@@ -183,11 +207,11 @@ func (s *phase) average(now time.Time) {
 
 // eta returns how long the rest will take at the pace so far; false if that cannot be told.
 func (s *phase) eta(now time.Time) (time.Duration, bool) {
-	if s.done <= 0 || s.total <= s.done {
+	if s.done <= s.first || s.total <= s.done {
 		return 0, false
 	}
 	passed := now.Sub(s.began)
-	return time.Duration(float64(passed) / float64(s.done) * float64(s.total-s.done)).Round(time.Second), true
+	return time.Duration(float64(passed) / float64(s.done-s.first) * float64(s.total-s.done)).Round(time.Second), true
 }
 
 // Cells of a bar. One that has fewer than the least tells no more than its percents, and is left out.

@@ -19,7 +19,7 @@ func TestBarShowsRatesAndRest(t *testing.T) {
 	var out bytes.Buffer
 	c := &clock{time.Unix(0, 0)}
 	p := NewProgress(&out, func() int { return 200 }, c.now)
-	p.Phase("map", 10)
+	p.Phase("map", 10, 0)
 	c.pass(2 * time.Second)
 	p.Advance("map", 4_000_000, 600_000_000, 4)
 	want := "\r\x1b[Kmap       [█████████···············]  40%  4.0 M rows  2.0 M rows/s  300 MB/s  3s left"
@@ -57,7 +57,7 @@ func TestBarFitsTheTerminal(t *testing.T) {
 		c := &clock{time.Unix(0, 0)}
 		now := 500
 		p := NewProgress(&out, func() int { return now }, c.now)
-		p.Phase("map", 10)
+		p.Phase("map", 10, 0)
 		now = columns
 		c.pass(2 * time.Second)
 		p.Advance("map", 4_000_000, 600_000_000, 4)
@@ -86,7 +86,7 @@ func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.LogTo(log)
-	p.Phase("map", 4)
+	p.Phase("map", 4, 0)
 	c.pass(9 * time.Second)
 	p.Advance("map", 90, 0, 1)
 	if out.Len() != 0 {
@@ -97,17 +97,49 @@ func TestLinesWhereThereIsNoTerminal(t *testing.T) {
 	if got := out.String(); !strings.Contains(got, "msg=progress phase=map done=2 total=4 rows=100 rows_per_second=10") {
 		t.Errorf("line %q", got)
 	}
-	out.Reset()
-	p.Phase("write", 1)
-	if got := out.String(); !strings.Contains(got, `msg="phase done" phase=map`) {
-		t.Errorf("end %q", got)
+	for _, end := range []struct {
+		call func()
+		want string
+	}{
+		{p.Done, `msg="phase done" phase=map done=2 total=4`},
+		{p.Close, ""},
+		{func() { p.Phase("write", 7, 3); p.Phase("write", 7, 9) }, `msg="phase ended" phase=write done=3 total=7`},
+		{p.Close, `msg="phase ended" phase=write done=7 total=7`},
+	} {
+		out.Reset()
+		end.call()
+		if got := out.String(); !strings.Contains(got, end.want) || end.want == "" && got != "" {
+			t.Errorf("end %q, want %q", got, end.want)
+		}
+	}
+}
+
+// TestSetCounts what is there, whatever was said before; never more than there is to do, and the rest by what is new.
+func TestSetCounts(t *testing.T) {
+	var out bytes.Buffer
+	c := &clock{time.Unix(0, 0)}
+	p := NewProgress(&out, func() int { return 200 }, c.now)
+	p.Phase("map", 100, 40)
+	for _, step := range []struct {
+		done int64
+		want string
+	}{{60, " 60%"}, {60, " 4s left"}, {50, " 50%"}, {50, "20s left"}, {124, "100%"}} {
+		out.Reset()
+		c.pass(time.Second)
+		p.Set("map", step.done)
+		p.Set("write", 1)
+		if got := out.String(); !strings.Contains(got, step.want) {
+			t.Errorf("%d done: %q, want %q", step.done, got, step.want)
+		}
 	}
 }
 
 func TestNilProgressShowsNothing(*testing.T) {
 	var p *Progress
-	p.Phase("map", 1)
+	p.Phase("map", 1, 0)
 	p.Advance("map", 1, 1, 1)
+	p.Set("map", 1)
+	p.Done()
 	p.LogTo(nil)
 	p.Close()
 }
