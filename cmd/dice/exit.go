@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -73,8 +74,36 @@ func complain(w io.Writer, err error) {
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(w, "dice: interrupted")
 	default:
-		fmt.Fprintf(w, "dice: %s\n", printable(err.Error()))
+		fmt.Fprintf(w, "dice: %s\n", printable(oneLine(err)))
 	}
+}
+
+// oneLine is the text of an error with "; " between those that were joined. Other line breaks are from texts of strangers; they
+// stay as they are.
+func oneLine(err error) string {
+	text := err.Error()
+	var parts, shown []string
+	switch e := err.(type) { //nolint:errorlint // the tree is walked node by node
+	case interface{ Unwrap() error }:
+		if below := e.Unwrap(); below != nil {
+			parts, shown = []string{below.Error()}, []string{oneLine(below)}
+		}
+	case interface{ Unwrap() []error }:
+		for _, below := range e.Unwrap() {
+			parts, shown = append(parts, below.Error()), append(shown, oneLine(below))
+		}
+		if text == strings.Join(parts, "\n") {
+			return strings.Join(shown, "; ")
+		}
+	}
+	var line strings.Builder
+	for i, part := range parts {
+		if before, after, ok := strings.Cut(text, part); ok {
+			line.WriteString(before + shown[i])
+			text = after
+		}
+	}
+	return line.String() + text
 }
 
 // usageError is what the command line library calls for flags that it cannot read.
