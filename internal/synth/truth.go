@@ -72,8 +72,8 @@ type Scan struct {
 
 // Truth is the truth without its records.
 type Truth struct {
-	Scan      Scan
-	Protocols []Protocol // in alphabetical order
+	Scan      Scan       `json:"scan"`
+	Protocols []Protocol `json:"protocols"` // in alphabetical order
 }
 
 // ReadTruth calls each for every line of a truth file, in order, until it fails. It keeps nothing.
