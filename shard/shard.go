@@ -131,9 +131,9 @@ func (o Options) Validate() error {
 	}
 	fault(o.Source != "zgrab2", "source %q: only zgrab2 is known", o.Source)
 	fault(o.Mode != Labelled && o.Mode != All, "mode %q: want labelled or all", o.Mode)
-	fault(o.ReuseHosts < 1, "reuse hosts: %d, want at least 1", o.ReuseHosts)
-	fault(o.ShardBytes < 1, "shard size: %d octets, want at least 1", o.ShardBytes)
-	fault(o.PartitionRows < 1, "partition rows: %d, want at least 1", o.PartitionRows)
+	fault(o.ReuseHosts < 1, "--reuse-hosts %d: want at least 1", o.ReuseHosts)
+	fault(o.ShardBytes < 1, "--shard-size %d: want at least 1 octet", o.ShardBytes)
+	fault(o.PartitionRows < 1, "--partition-rows %d: want at least 1", o.PartitionRows)
 	fault(len(o.Signatures) > 200, "%d signatures, at most 200", len(o.Signatures))
 	return errors.Join(faults...)
 }

@@ -104,7 +104,7 @@ func optionsOf(c *cli.Context) (shard.Options, error) {
 	check(err)
 	o.Dedupe, err = dedupeMembers(c.String("dedupe"))
 	check(err)
-	o.ShardBytes, err = parseSize(c.String("shard-size"))
+	o.ShardBytes, err = sizeFlag(c, "shard-size")
 	check(err)
 	o.Exclude, err = readNetworks(c.String("exclude"))
 	check(err)

@@ -53,7 +53,11 @@ func dial(ctx context.Context, c *cli.Context, place string, log *slog.Logger) (
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
-	return store.Dial(ctx, location, store.Config{Checksums: c.String("s3-checksums"), Logger: log})
+	cfg := store.Config{Checksums: c.String("s3-checksums"), Logger: log}
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("%w: --s3-checksums: %w", errUsage, err)
+	}
+	return store.Dial(ctx, location, cfg)
 }
 
 // printable makes a text from a scan safe for a terminal: what does not print is escaped.

@@ -275,7 +275,7 @@ func checkOptions(c *cli.Context, whole bool) (err error) {
 		_, err = commandOf(c)
 	}
 	if err == nil && (name == "classify" || name == "worker") {
-		_, err = workerConfig(c)
+		_, err = workerConfig(c, 0)
 	}
 	switch {
 	case err != nil || !whole:

@@ -55,16 +55,23 @@ func workerFlags() []cli.Flag {
 	}
 }
 
-// workerConfig makes the configuration of this process's worker of its flags.
-func workerConfig(c *cli.Context) (worker.Config, error) {
-	memory, err := parseSize(c.String("memory"))
+// workerConfig makes the configuration of this process's worker of its flags. It does so many tasks at a time at least.
+func workerConfig(c *cli.Context, least int) (worker.Config, error) {
+	memory, err := sizeFlag(c, "memory")
 	if err != nil {
-		return worker.Config{}, fmt.Errorf("%w: --memory: %w", errUsage, err)
+		return worker.Config{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	cfg := worker.Config{
+		Name: hostname(), Slots: c.Int("workers"), Memory: memory, Scratch: c.String("scratch"), MaxFailures: maxFailures,
+	}
+	if cfg.Slots < least {
+		return cfg, fmt.Errorf("%w: --workers %d: want at least %d", errUsage, cfg.Slots, least)
+	}
+	if err := cfg.Validate(); err != nil && cfg.Slots > 0 {
+		return cfg, fmt.Errorf("%w: --memory %s: %w", errUsage, c.String("memory"), err) // the rest was looked at
 	}
 	debug.SetMemoryLimit(memory / 10 * 8) // the rest is for what the runtime does not count
-	return worker.Config{
-		Name: hostname(), Slots: c.Int("workers"), Memory: memory, Scratch: c.String("scratch"), MaxFailures: maxFailures,
-	}, nil
+	return cfg, nil
 }
 
 // Policy of jobs.
@@ -85,7 +92,7 @@ func classify(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := workerConfig(c)
+	cfg, err := workerConfig(c, 0)
 	if err != nil {
 		return err
 	}
@@ -102,8 +109,6 @@ func classify(c *cli.Context) error {
 	}
 	if cfg.Slots == 0 {
 		economize()
-	} else if err := cfg.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
 	}
 	result, err := j.run(c.Context)
 	progress.Close()

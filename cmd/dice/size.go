@@ -5,7 +5,18 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/urfave/cli/v2"
 )
+
+// sizeFlag reads a flag that is a number of octets.
+func sizeFlag(c *cli.Context, name string) (int64, error) {
+	n, err := parseSize(c.String(name))
+	if err != nil {
+		return 0, fmt.Errorf("--%s: %w", name, err)
+	}
+	return n, nil
+}
 
 // parseSize reads a number of octets: 1048576, 64KiB, 64MiB, 1GiB, also with kB, MB, GB.
 func parseSize(s string) (int64, error) {

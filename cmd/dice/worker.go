@@ -50,13 +50,11 @@ func work(c *cli.Context) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	cfg, err := workerConfig(c)
-	if err == nil {
-		err = cfg.Validate()
+	cfg, err := workerConfig(c, 1)
+	if err != nil {
+		return err
 	}
 	switch {
-	case err != nil:
-		return fmt.Errorf("%w: %w", errUsage, err)
 	case c.String("nats") == "":
 		return fmt.Errorf("%w: --nats names the queue that has the tasks", errUsage)
 	case c.Duration("grace") < 0:
