@@ -62,10 +62,15 @@ var errOthers = errors.New("output is another job's")
 // erase removes a job: its plan first, its claim and the sign that it was cancelled last. Nothing but its own work files
 // is touched once the output is another job's.
 func erase(ctx context.Context, out store.Bucket, job shard.Job) (removed int, err error) {
+	if _, err := out.Stat(ctx, job.PlanKey()); err == nil {
+		removed++
+	}
 	if err := out.Remove(ctx, job.PlanKey()); err != nil {
 		return 0, err
 	}
-	if removed, err = removeBelow(ctx, out, job.Prefix(), everything, nil); err != nil {
+	n, err := removeBelow(ctx, out, job.Prefix(), everything, nil)
+	removed += n
+	if err != nil {
 		return removed, err
 	}
 	ours := func() error {
@@ -75,7 +80,7 @@ func erase(ctx context.Context, out store.Bucket, job shard.Job) (removed int, e
 		}
 		return err
 	}
-	n, err := removeBelow(ctx, out, "", func(i store.Info) bool { return shard.IsResultKey(i.Key) }, ours)
+	n, err = removeBelow(ctx, out, "", func(i store.Info) bool { return shard.IsResultKey(i.Key) }, ours)
 	removed += n
 	if err != nil {
 		return removed, err
@@ -92,6 +97,7 @@ func erase(ctx context.Context, out store.Bucket, job shard.Job) (removed int, e
 	if err := out.Remove(ctx, shard.ClaimKey); err != nil {
 		return removed, err
 	}
+	removed++
 	m := &shard.Manifest{}
 	err = readJSON(ctx, out, shard.ManifestKey, m)
 	if errors.Is(err, store.ErrNotFound) || err == nil && (!m.Cancelled || m.Job != string(job)) {

@@ -107,7 +107,8 @@ func claim(ctx context.Context, out store.Bucket, digest, job string) (string, e
 	case there == nil:
 		return "", fmt.Errorf("%w while it was begun", ErrCancelled)
 	case there.Digest != digest:
-		return "", fmt.Errorf("%w: %s belongs to job %s of another command", ErrTaken, out.URL(), there.Job)
+		return "", fmt.Errorf("%w: %s belongs to job %s of another command: "+
+			"name another output, go on with that job by its own command, or end it with dice cancel", ErrTaken, out.URL(), there.Job)
 	}
 	return there.Job, nil
 }
@@ -118,6 +119,6 @@ func checkEmpty(ctx context.Context, out store.Bucket) error {
 		if strings.HasPrefix(i.Key, shard.WorkPrefix) {
 			return nil
 		}
-		return fmt.Errorf("%w: %s holds %s", ErrTaken, out.URL(), i.Key)
+		return fmt.Errorf("%w: %s holds %s: name another output", ErrTaken, out.URL(), i.Key)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -116,11 +117,19 @@ func (c *Coordinator) perform(ctx context.Context, m *machine, a action) (more [
 		}
 		return c.see(m, e), false, nil
 	case fail:
-		return nil, true, fmt.Errorf("%w: %s", ErrFailed, a.cause)
+		return nil, true, fmt.Errorf("%w: %s%s", ErrFailed, a.cause, advice(a.cause))
 	case finish:
 		return nil, true, nil
 	}
 	return nil, false, nil
+}
+
+// advice says what to do about what ended a job, where the same command would meet it again.
+func advice(cause string) string {
+	if strings.Contains(cause, store.ErrChanged.Error()) { // workers send texts
+		return ": inputs must not change while a job runs; dice cancel ends this one, and then the same command begins anew"
+	}
+	return ""
 }
 
 // see turns a listing into events.

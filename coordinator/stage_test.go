@@ -2,12 +2,14 @@ package coordinator
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/dice-engine/dice/internal/queue"
+	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -80,4 +82,17 @@ func TestTasksAndRowsCountOnce(t *testing.T) {
 	want("done before, and once more", 2, 100)
 	c.see(m, listed{stage: shard.Map, done: []int{2}, waiting: -1})
 	want("listed", 1, 100)
+}
+
+// TestChangedInputsNameTheWayOut for the same command would fail again.
+func TestChangedInputsNameTheWayOut(t *testing.T) {
+	for _, c := range []struct {
+		cause error
+		want  bool
+	}{{store.ErrChanged, true}, {store.ErrDenied, false}} {
+		_, over, err := (&Coordinator{}).perform(t.Context(), nil, fail{"read scan.jsonl: " + c.cause.Error()})
+		if !over || !errors.Is(err, ErrFailed) || strings.Contains(err.Error(), "dice cancel") != c.want {
+			t.Errorf("%v: %v", c.cause, err)
+		}
+	}
 }
