@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -94,8 +95,9 @@ func (q *Queue) Answer(ctx context.Context, status func() Status) error {
 
 // What of a status is told, so that it fits into a message of a mebioctet.
 const (
-	maxTold    = 2000
-	maxTrouble = 160
+	maxTold     = 2000
+	maxTrouble  = 400        // octets, so that the remedy at the end is told as well
+	maxTroubles = 160 * 2000 // octets of all workers' troubles
 )
 
 // bounded returns the status with as many workers as fit, those heard last.
@@ -104,9 +106,14 @@ func (s Status) bounded() Status {
 		heard := slices.SortedFunc(slices.Values(s.Workers), func(a, b WorkerStatus) int { return cmp.Compare(a.Heard, b.Heard) })
 		s.Workers, s.Untold = heard[:maxTold], len(heard)-maxTold
 	}
+	most := min(maxTrouble, maxTroubles/max(1, len(s.Workers)))
 	for i := range s.Workers {
-		if w := &s.Workers[i]; len(w.Trouble) > maxTrouble {
-			w.Trouble = w.Trouble[:maxTrouble] + "…"
+		if w := &s.Workers[i]; len(w.Trouble) > most {
+			end := most
+			for end > 0 && !utf8.RuneStart(w.Trouble[end]) {
+				end--
+			}
+			w.Trouble = w.Trouble[:end] + "…"
 		}
 	}
 	return s
