@@ -41,6 +41,11 @@ func Sweep(ctx context.Context, out store.Bucket, before time.Time) (Swept, erro
 	}, nil)
 	if err == nil && s.Unfinished == "" { // else somebody may be writing
 		s.Aborted, err = abortUnfinished(ctx, out, before, shard.WorkPrefix)
+		if err == nil {
+			var n int
+			n, err = store.AbortStaleAtRoot(ctx, out, before) // the manifest, or what other commands write
+			s.Aborted += n
+		}
 	}
 	if err != nil {
 		return s, fmt.Errorf("sweep %s: %w", out.URL(), err)

@@ -71,12 +71,28 @@ func Exists(ctx context.Context, b Bucket) error {
 // AbortStale drops what writers left unfinished before a time under a prefix that is empty or ends in a slash:
 // multipart uploads on S3, temporary files in a folder. It returns how many it dropped. Only machines that never came back leave any.
 func AbortStale(ctx context.Context, b Bucket, prefix string, before time.Time) (int, error) {
+	return abortStale(ctx, b, stale{prefix: prefix, deep: true, before: before})
+}
+
+// AbortStaleAtRoot is AbortStale for keys without a slash alone: what lies deeper may be somebody else's.
+func AbortStaleAtRoot(ctx context.Context, b Bucket, before time.Time) (int, error) {
+	return abortStale(ctx, b, stale{before: before})
+}
+
+// stale says which unfinished objects are dropped.
+type stale struct {
+	prefix string
+	deep   bool // those in folders below the prefix, too
+	before time.Time
+}
+
+func abortStale(ctx context.Context, b Bucket, s stale) (int, error) {
 	for {
 		switch v := b.(type) {
 		case interface {
-			abortStale(context.Context, string, time.Time) (int, error)
+			abortStale(context.Context, stale) (int, error)
 		}:
-			return v.abortStale(ctx, prefix, before)
+			return v.abortStale(ctx, s)
 		case interface{ Unwrap() Bucket }:
 			b = v.Unwrap()
 		default:

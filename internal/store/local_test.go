@@ -131,6 +131,28 @@ func TestLocalTemporaries(t *testing.T) {
 	}
 }
 
+// TestLocalTemporariesAtRoot are dropped without those in folders.
+func TestLocalTemporariesAtRoot(t *testing.T) {
+	dir := t.TempDir()
+	b := dial(t, dir, store.Config{})
+	for _, key := range []string{"manifest.json", "reports/of/others"} {
+		_, err := b.NewWriter(t.Context(), key)
+		check(t, err)
+	}
+	for _, step := range []struct {
+		before time.Time
+		want   int
+	}{{time.Now().Add(-time.Hour), 0}, {time.Now().Add(time.Hour), 1}, {time.Now().Add(time.Hour), 0}} {
+		n, err := store.AbortStaleAtRoot(t.Context(), b, step.before)
+		if n != step.want || err != nil {
+			t.Errorf("got %d, %v, want %d", n, err, step.want)
+		}
+	}
+	if n, err := store.AbortStale(t.Context(), b, "", time.Now().Add(time.Hour)); n != 1 || err != nil {
+		t.Errorf("in folders: %d, %v", n, err)
+	}
+}
+
 func TestLocalRemoveLeavesNoFolders(t *testing.T) {
 	dir := t.TempDir()
 	b := dial(t, dir, store.Config{})

@@ -10,7 +10,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 )
 
 // List implements Bucket. Links to folders are not followed, as they may form circles; links to files are. A folder
@@ -126,24 +125,27 @@ func readDir(root *os.Root, dir string) ([]entry, error) {
 	return entries, nil
 }
 
-// abortStale removes the temporary files in the prefix's folder and below that were last written before a time.
-func (b *localBucket) abortStale(ctx context.Context, prefix string, before time.Time) (n int, err error) {
+// abortStale removes the temporary files in the prefix's folder, and below, that were last written before a time.
+func (b *localBucket) abortStale(ctx context.Context, s stale) (n int, err error) {
 	root, err := b.open(false)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, b.fail("sweep", prefix, err)
+		return 0, b.fail("sweep", s.prefix, err)
 	}
-	err = fs.WalkDir(root.FS(), startOf(prefix), func(name string, e fs.DirEntry, err error) error {
+	err = fs.WalkDir(root.FS(), startOf(s.prefix), func(name string, e fs.DirEntry, err error) error {
 		if err != nil || ctx.Err() != nil {
 			return errors.Join(err, context.Cause(ctx))
+		}
+		if e.IsDir() && name != startOf(s.prefix) && !s.deep {
+			return fs.SkipDir
 		}
 		if e.IsDir() || !isTemp(e.Name()) {
 			return nil
 		}
 		fi, err := e.Info()
-		if err != nil || !fi.ModTime().Before(before) {
+		if err != nil || !fi.ModTime().Before(s.before) {
 			return nil //nolint:nilerr // a file that went meanwhile is none to remove
 		}
 		n++
@@ -152,5 +154,5 @@ func (b *localBucket) abortStale(ctx context.Context, prefix string, before time
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	return n, b.fail("sweep", prefix, err)
+	return n, b.fail("sweep", s.prefix, err)
 }

@@ -90,6 +90,20 @@ func TestS3Conflicts(t *testing.T) {
 	check(t, b.Create(t.Context(), "k", nil))
 }
 
+// TestS3UploadsAtRoot are dropped without those in folders, even where the service does not know delimiters.
+func TestS3UploadsAtRoot(t *testing.T) {
+	upload := func(key string) string {
+		return "<Upload><Key>" + key + "</Key><UploadId>u</UploadId><Initiated>2026-01-01T00:00:00Z</Initiated></Upload>"
+	}
+	b := script(t,
+		answer{to: "GET /b?delimiter=%2F&", status: 200, body: "<ListMultipartUploadsResult>" + upload("a/b") + upload("scan.jsonl") + "</ListMultipartUploadsResult>"},
+		answer{to: "DELETE /b/scan.jsonl?uploadId=u", status: 204},
+	)
+	if n, err := store.AbortStaleAtRoot(t.Context(), b, time.Now()); n != 1 || err != nil {
+		t.Errorf("got %d, %v, want 1", n, err)
+	}
+}
+
 func TestS3BodyCutShort(t *testing.T) {
 	cut := ranged(5, 14, `"e"`, "0123")
 	cut.cut = true

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -129,27 +128,30 @@ func (b *s3Bucket) removeSome(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// abortStale aborts the multipart uploads under prefix that began before a time.
-func (b *s3Bucket) abortStale(ctx context.Context, prefix string, before time.Time) (n int, err error) {
-	pages := s3.NewListMultipartUploadsPaginator(b.client, &s3.ListMultipartUploadsInput{
-		Bucket: &b.loc.Bucket, Prefix: b.key(prefix),
-	})
+// abortStale aborts the multipart uploads under a prefix that began before a time.
+func (b *s3Bucket) abortStale(ctx context.Context, s stale) (n int, err error) {
+	question := &s3.ListMultipartUploadsInput{Bucket: &b.loc.Bucket, Prefix: b.key(s.prefix)}
+	if !s.deep {
+		question.Delimiter = aws.String("/")
+	}
+	pages := s3.NewListMultipartUploadsPaginator(b.client, question)
 	for pages.HasMorePages() {
 		var out *s3.ListMultipartUploadsOutput
 		err := b.retry.do(ctx, "list unfinished uploads", func(ctx context.Context) (err error) {
 			ctx, cancel := b.timed(ctx, 1<<20)
 			defer cancel()
 			out, err = pages.NextPage(ctx)
-			return b.fail(ctx, "list unfinished uploads", prefix, err)
+			return b.fail(ctx, "list unfinished uploads", s.prefix, err)
 		})
 		if err != nil {
 			return n, err
 		}
 		for _, u := range out.Uploads {
-			if !aws.ToTime(u.Initiated).Before(before) {
+			key := strings.TrimPrefix(aws.ToString(u.Key), b.prefix)
+			below := strings.Contains(strings.TrimPrefix(key, s.prefix), "/") // a service may not know delimiters
+			if !aws.ToTime(u.Initiated).Before(s.before) || below && !s.deep {
 				continue
 			}
-			key := strings.TrimPrefix(aws.ToString(u.Key), b.prefix)
 			if err := b.abortUpload(ctx, key, aws.ToString(u.UploadId)); err != nil {
 				return n, err
 			}

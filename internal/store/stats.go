@@ -99,9 +99,9 @@ func (b *statsBucket) Unwrap() Bucket { return b.next }
 func (b *statsBucket) URL() string { return b.next.URL() }
 
 // abortStale counts as a listing.
-func (b *statsBucket) abortStale(ctx context.Context, prefix string, before time.Time) (int, error) {
+func (b *statsBucket) abortStale(ctx context.Context, s stale) (int, error) {
 	start := time.Now()
-	n, err := AbortStale(ctx, b.next, prefix, before)
+	n, err := abortStale(ctx, b.next, s)
 	b.s.list.done(start, 0, err)
 	return n, err
 }
