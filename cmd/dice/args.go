@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -59,4 +61,27 @@ func takesValue(flags []cli.Flag, arg string) bool {
 		}
 	}
 	return false
+}
+
+// isTyped says whether a flag for a text, without default, stands on the command line. The environment of a pod may say more than a command wants.
+func isTyped(c *cli.Context, name string) bool {
+	for _, f := range c.Command.Flags {
+		if d, ok := f.(cli.DocGenerationFlag); ok && slices.Contains(f.Names(), name) {
+			return c.String(name) != "" && !slices.ContainsFunc(d.GetEnvVars(), func(v string) bool { return os.Getenv(v) != "" })
+		}
+	}
+	return false
+}
+
+// outputOrQueue says whether a command is about a queue, which --nats names, and not about an output, its argument. It is about
+// one of the two; where the environment names the queue, an argument wins.
+func outputOrQueue(c *cli.Context) (queue bool, err error) {
+	switch {
+	case c.NArg() > 0 && isTyped(c, "nats"):
+		return false, fmt.Errorf("%w: %s looks at an output, its argument, or at a queue, by --nats: give one of the two", errUsage, c.Command.HelpName)
+	case c.NArg() == 0 && c.String("nats") == "":
+		return false, fmt.Errorf("%w: %s wants one argument, where the result is, or --nats, which names a queue (see %[2]s --help)",
+			errUsage, c.Command.HelpName)
+	}
+	return c.NArg() == 0, nil
 }

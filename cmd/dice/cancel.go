@@ -89,7 +89,11 @@ func sweep(c *cli.Context) error {
 	if c.Duration("older") < 0 {
 		return fmt.Errorf("%w: --older %s is negative", errUsage, c.Duration("older"))
 	}
-	if c.NArg() == 0 && c.String("nats") != "" {
+	ofQueues, err := outputOrQueue(c)
+	if err != nil {
+		return err
+	}
+	if ofQueues {
 		return sweepQueues(c)
 	}
 	bucket, err := outputArgument(c)

@@ -68,6 +68,11 @@ func listenFlags() []cli.Flag {
 // checkListen refuses to let strangers take part, unless the user insists.
 func checkListen(c *cli.Context) error {
 	listen := c.String("listen")
+	for _, name := range []string{"token", "listen-cert", "listen-ca"} {
+		if listen == "" && isTyped(c, name) {
+			return fmt.Errorf("%w: --%s is for --listen, which is not given; what --nats wants is named --nats-…", errUsage, name)
+		}
+	}
 	switch {
 	case (c.String("listen-cert") == "") != (c.String("listen-key") == ""):
 		return fmt.Errorf("%w: --listen-cert and --listen-key go together", errUsage)

@@ -33,7 +33,11 @@ Examples:
 }
 
 func status(c *cli.Context) error {
-	if c.NArg() > 0 || c.String("nats") == "" { // in a pod the environment may name a queue in any case
+	ofQueue, err := outputOrQueue(c)
+	if err != nil {
+		return err
+	}
+	if !ofQueue {
 		return statusOfOutput(c)
 	}
 	conn, err := dialQueue(c, "dice status")

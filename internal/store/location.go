@@ -27,7 +27,7 @@ type Location struct {
 
 // Parse reads s3://bucket/prefix?endpoint=…&region=…&profile=…, a local path, or file:///path. The prefix is taken
 // as it stands, without percent decoding, as S3 keys may contain any character; so a '?' begins the query only where
-// one of the three names follows it.
+// a name and '=' follow it.
 func Parse(s string) (Location, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
@@ -58,39 +58,44 @@ func parseS3(rest string) (Location, error) {
 	return loc, loc.readQuery(query)
 }
 
-// cutQuery splits off the query, if the last '?' begins one.
+// cutQuery splits off the query, if the last '?' begins one: a name and '=' follow it, or the URL of an endpoint.
 func cutQuery(s string) (rest, query string) {
 	i := strings.LastIndexByte(s, '?')
 	if i < 0 {
 		return s, ""
 	}
 	query = s[i+1:]
-	for _, name := range []string{"endpoint=", "region=", "profile="} {
-		if strings.HasPrefix(query, name) {
-			return s[:i], query
-		}
-	}
-	if strings.Contains(query, "=http://") || strings.Contains(query, "=https://") {
-		return s[:i], query // an endpoint, misspelt
+	name, _, ok := strings.Cut(query, "=")
+	if ok && isParameter(name) || strings.Contains(query, "=http://") || strings.Contains(query, "=https://") {
+		return s[:i], query
 	}
 	return s, ""
 }
 
+// isParameter says whether a text could be meant as the name of a parameter.
+func isParameter(name string) bool {
+	strange := func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && r != '-' && r != '_' }
+	return name != "" && !strings.ContainsFunc(name, strange)
+}
+
+// readQuery takes over the parameters. Its errors name them and not their values, which may be secret.
 func (l *Location) readQuery(query string) error {
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return fmt.Errorf("parse location %s: read its query: %w", l, err)
-	}
-	for name, v := range values {
-		switch name {
-		case "endpoint":
-			l.Endpoint = v[0]
-		case "region":
-			l.Region = v[0]
-		case "profile":
-			l.Profile = v[0]
-		default:
-			return fmt.Errorf("parse location %s: unknown parameter %q; known are endpoint, region, profile", l, name)
+	for _, part := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(part, "=")
+		v, err := url.QueryUnescape(value)
+		switch {
+		case part == "":
+		case name != "endpoint" && name != "region" && name != "profile":
+			return fmt.Errorf("parse location %s: unknown parameter %q; known are endpoint, region, profile "+
+				"(a '?' that stands for any character must not look like one)", l.bare(), name)
+		case err != nil:
+			return fmt.Errorf("parse location %s: parameter %s: a %% must be followed by two hexadecimal digits", l.bare(), name)
+		case name == "endpoint":
+			l.Endpoint = v
+		case name == "region":
+			l.Region = v
+		case name == "profile":
+			l.Profile = v
 		}
 	}
 	if l.Endpoint != "" {
@@ -98,6 +103,9 @@ func (l *Location) readQuery(query string) error {
 	}
 	return nil
 }
+
+// bare is the location without parameters.
+func (l *Location) bare() Location { return Location{Scheme: l.Scheme, Bucket: l.Bucket, Path: l.Path} }
 
 func (l *Location) checkEndpoint() error {
 	u, err := url.Parse(l.Endpoint)

@@ -26,6 +26,9 @@ func TestParse(t *testing.T) {
 		{"s3://b/p/q/", s3("b", "p/q"), "s3://b/p/q"},
 		{"s3://b/scan/zgrab2_*", s3("b", "scan/zgrab2_*"), ""},
 		{"s3://b/part-?.json", s3("b", "part-?.json"), ""},
+		{"s3://b/part?", s3("b", "part?"), ""},
+		{"s3://b/part-?=1", s3("b", "part-?=1"), ""},
+		{"s3://b/year=202?/x", s3("b", "year=202?/x"), ""},
 		{"s3://b/a%20b c+d", s3("b", "a%20b c+d"), ""},
 		{"s3://b?endpoint=https%3A%2F%2Fhost", endpoint, ""},
 		{"s3://b?endpoint=https://host", endpoint, "s3://b?endpoint=https%3A%2F%2Fhost"},
@@ -59,6 +62,8 @@ func TestParseRefuses(t *testing.T) {
 		"", "s3://", "s3:///x", "s3://*/x", "gs://b/x", "https://host/b", "file://host/x", "s3://b?region=%zz",
 		"s3://b?region=x&secret=y", "s3://b?endpoint=host:9000", "s3://b?endpoint=http://",
 		"s3://AKIA:hush@b/x", "s3://b?endpoint=http://AKIA:hush@host",
+		"s3://b/**?secret=hush", "s3://b/p?aws_secret_access_key=hu/hush", "s3://b?region=hush%zz", "s3://b?endpont=http://hush",
+		"s3://b?region=hush&x=y", "s3://b?Endpoint=hush",
 	} {
 		got, err := store.Parse(in)
 		if err == nil {
