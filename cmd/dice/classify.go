@@ -61,7 +61,7 @@ func jobFlags() []cli.Flag {
 		&cli.StringFlag{Name: "shard-size", Value: "64MiB", EnvVars: []string{"DICE_SHARD_SIZE"},
 			Usage: "octets of input that one task reads"},
 		&cli.Int64Flag{Name: "partition-rows", Value: 4_000_000, EnvVars: []string{"DICE_PARTITION_ROWS"},
-			Usage: "rows after which a new output file is begun"},
+			Usage: "records of a protocol after which a new output file is begun, between two shards; one shard's may be more"},
 	}
 }
 

@@ -17,9 +17,9 @@ import (
 func ingestCommand() *cli.Command {
 	return &cli.Command{
 		Name:  "ingest",
-		Usage: "copy JSON lines of ZGrab2 into Parquet, a folder per protocol",
-		Description: `Writes protocol=<p>/<p>.parquet with every member of the scanner's results, in input order. Lines
-that cannot be read are reported and counted.
+		Usage: "copy scans of ZGrab2 into Parquet, a folder per protocol",
+		Description: `Reads what dice classify reads: JSON lines, or Parquet. Writes protocol=<p>/<p>.parquet with every
+member of the scanner's results, in input order. What cannot be read is reported and counted.
 
 Examples:
    dice ingest -f 'scan/zgrab2_*' -o parquet
@@ -28,7 +28,7 @@ Examples:
 ` + exitHelp(),
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"},
-				Usage: "scan files: JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
+				Usage: "scan files: Parquet, or JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Usage: "folder or s3://bucket/prefix"},
 			jsonFlag(),
 		},

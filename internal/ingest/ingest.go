@@ -1,8 +1,8 @@
-// Package ingest copies scan records from the scanner's JSON lines into Parquet, a folder per protocol:
+// Package ingest copies scan records, from the scanner's JSON lines or other Parquet, into Parquet, a folder per protocol:
 // protocol=<p>/<p>.parquet, with every member that a ZGrab2 prints (see package zgrab2). Tools read such a scan by column, and
 // DICE reads it several times faster than the lines it came from.
 //
-// Lines that cannot be read are reported and counted, and the copying goes on.
+// Lines and rows that cannot be read are reported and counted, and the copying goes on.
 package ingest
 
 import (
