@@ -2,8 +2,10 @@ package coordinator
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,11 +44,16 @@ func TestWorkersAreCalledFor(t *testing.T) {
 }
 
 // shown is a Progress that keeps what it is shown.
-type shown struct{ rows, done int64 }
+type shown struct {
+	rows, done int64
+	phases     []string // that began, and "done"
+}
 
-func (s *shown) Phase(_ string, _, done int64) { s.rows, s.done = 0, done }
-func (s *shown) Set(_ string, done int64)      { s.done = done }
-func (s *shown) Done()                         {}
+func (s *shown) Phase(name string, _, done int64) {
+	s.rows, s.done, s.phases = 0, done, append(s.phases, name)
+}
+func (s *shown) Set(_ string, done int64) { s.done = done }
+func (s *shown) Done()                    { s.phases = append(s.phases, "done") }
 func (s *shown) Advance(_ string, rows, _, tasks int64) {
 	s.rows, s.done = s.rows+rows, s.done+tasks
 }
@@ -93,6 +100,44 @@ func TestChangedInputsNameTheWayOut(t *testing.T) {
 		_, over, err := (&Coordinator{}).perform(t.Context(), nil, fail{"read scan.jsonl: " + c.cause.Error()})
 		if !over || !errors.Is(err, ErrFailed) || strings.Contains(err.Error(), "dice cancel") != c.want {
 			t.Errorf("%v: %v", c.cause, err)
+		}
+	}
+}
+
+// TestOnlyWhatIsDoneIsSaidToBe: a stage whose tasks are all there, as the listing tells, and not one that fails or is
+// interrupted.
+func TestOnlyWhatIsDoneIsSaidToBe(t *testing.T) {
+	command := twoObjects(t)
+	for _, c := range []struct {
+		what    string
+		skipped bool
+		want    []string
+	}{
+		{"failed", true, []string{"map"}},
+		{"interrupted in the second stage", false, []string{"map", "done", "identity"}},
+	} {
+		seen, out := &shown{}, localFolder(t, t.TempDir())
+		ctx, kill := context.WithTimeout(t.Context(), 20*time.Second)
+		defer kill()
+		job := newTestCoordinator(t, command, out, func(task queue.Task) {
+			if task.Stage != string(shard.Map) {
+				kill()
+				return
+			}
+			made := shard.Commit{Stage: shard.Map, Task: task.ID, Attempt: "a", ResultVersion: shard.ResultVersion}
+			if c.skipped {
+				made.Skipped = []shard.Failure{{Stage: shard.Map, Task: task.ID, Input: task.ID, Cause: "it brought three workers down"}}
+			} else {
+				made.Map = &shard.MapResult{Protocols: make([]shard.ProtocolCounts, 1), Slices: make([]shard.SliceCounts, 1)}
+			}
+			if err := createJSON(t.Context(), out, shard.Job(task.Job).CommitKey(shard.Map, task.ID), made); err != nil {
+				t.Error(err)
+			}
+		})
+		job.deps.Progress = seen
+		_, err := job.Run(ctx)
+		if err == nil || !slices.Equal(seen.phases, c.want) || c.skipped && seen.done != 2 {
+			t.Errorf("%s: shown %+v, want %q; job ends with %v", c.what, seen, c.want, err)
 		}
 	}
 }
