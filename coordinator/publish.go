@@ -109,7 +109,10 @@ func (c *Coordinator) settle(ctx context.Context, made []string, key string, v a
 	return made, fmt.Errorf("%w: %s is there with other content", ErrFailed, key)
 }
 
-// warnings tells of protocols that answered, but none of whose records could be kept.
+// mostBarren is how many scans without records are named.
+const mostBarren = 10
+
+// warnings tells of protocols that answered, but none of whose records could be kept, and of scans that hold no record.
 func (c *Coordinator) warnings(t *shard.Tally) []string {
 	warnings := []string{}
 	evidence := map[string]string{}
@@ -121,6 +124,12 @@ func (c *Coordinator) warnings(t *shard.Tally) []string {
 			warnings = append(warnings, fmt.Sprintf("%s: none of %d successful records was kept: is %s missing from the scan?",
 				name, t.Successes[i], evidence[name]))
 		}
+	}
+	for _, b := range t.Barren[:min(len(t.Barren), mostBarren)] {
+		warnings = append(warnings, fmt.Sprintf("%s: none of its %d lines holds a record: is it a table for --certificates?", b.URL, b.Lines))
+	}
+	if more := len(t.Barren) - mostBarren; more > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d more objects hold no record", more))
 	}
 	return warnings
 }

@@ -18,6 +18,7 @@ type StageTally struct {
 	fits   *fits
 
 	lines, sideLines Lines
+	inputs           []inputLines
 	read             int64     // records, as they were counted when they were read
 	loose            Records   // those of other protocols, and the rejected ones whose protocol is unknown
 	rejects          int64     // entries of the rejects table
@@ -35,7 +36,7 @@ func NewStageTally(p *Plan, mapped *StageTally, skipped []int) *StageTally {
 	names := p.Command.Options.Signatures
 	t := &StageTally{
 		plan: p, mapped: mapped, skips: map[int]bool{},
-		layout: newLayout(len(names), p.Command.Options.PartitionRows), fits: newFits(p),
+		layout: newLayout(len(names), p.Command.Options.PartitionRows), fits: newFits(p), inputs: make([]inputLines, len(p.Inputs)),
 		records: make([]Records, len(names)), successes: make([]int64, len(names)), kept: make([]int64, len(names)),
 		summaries: make([]ProtocolSummary, len(names)),
 	}
@@ -102,11 +103,15 @@ func (t *StageTally) End() (IndexEnd, error) {
 func (t *StageTally) addMap(task int, m *MapResult) {
 	t.layout.add(task, m)
 	t.fits.add(task, m)
-	lines := &t.lines
-	if t.plan.Shards[task].Side {
+	lines, side := &t.lines, t.plan.Shards[task].Side
+	if side {
 		lines = &t.sideLines
 	}
-	for _, s := range m.Slices {
+	for i, s := range m.Slices {
+		if of := &t.inputs[t.plan.Shards[task].Slices[i].Input]; !side {
+			of.empty += s.Empty
+			of.held = of.held || s.WithRecords+s.Rejected > 0
+		}
 		lines.Lines += s.Lines
 		lines.WithRecords += s.WithRecords
 		lines.Empty += s.Empty
@@ -157,10 +162,33 @@ func (t *StageTally) addWrite(task int, w *WriteResult) {
 	}
 }
 
+// inputLines is what is known of the lines of a scan.
+type inputLines struct {
+	empty int64 // without a record
+	held  bool  // others are there
+}
+
+// Barren is a scan none of whose lines holds a record.
+type Barren struct {
+	URL   string
+	Lines int64
+}
+
+// barren lists such scans, in the order of the inputs.
+func (t *StageTally) barren() (list []Barren) {
+	for i, of := range t.inputs {
+		if of.empty > 0 && !of.held {
+			list = append(list, Barren{t.plan.Inputs[i].URL, of.empty})
+		}
+	}
+	return list
+}
+
 // Tally is what a finished job adds up to.
 type Tally struct {
 	Manifest  *Manifest
 	Summary   *Summary
+	Barren    []Barren
 	Successes []int64 // by signature
 	Kept      []int64 // by signature
 }
@@ -198,7 +226,7 @@ func Count(p *Plan, stages map[Stage]*StageTally) (*Tally, error) {
 		return nil, fmt.Errorf("%d records were read, %d are accounted for", mapped.read, m.Records.Records)
 	}
 	s.Lines, s.Records, s.Rejects = m.Lines, m.Records, m.Rejects
-	return &Tally{Manifest: m, Summary: s, Successes: mapped.successes, Kept: mapped.kept}, checkLines(m)
+	return &Tally{Manifest: m, Summary: s, Barren: mapped.barren(), Successes: mapped.successes, Kept: mapped.kept}, checkLines(m)
 }
 
 func manifestInput(in Input) ManifestInput {

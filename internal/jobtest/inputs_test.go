@@ -233,6 +233,20 @@ func TestMissingEvidenceIsAWarning(t *testing.T) {
 	}
 }
 
+// TestScansWithoutRecordsAreAWarning: a side table that a pattern takes along is named, and of many objects the first.
+func TestScansWithoutRecordsAreAWarning(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "a.jsonl", []byte(xmpp("192.0.2.1")+"\n\n"))
+	for i := range 12 {
+		write(t, dir, fmt.Sprintf("certificates-%02d.jsonl", i), []byte(`{"ip":"192.0.2.1","certificate":"MAA="}`))
+	}
+	m := Manifest(t, Files(t, Run(t, Options{Command: Command(filepath.Join(dir, "*"))}).Out))
+	if n := len(m.Warnings); n != 11 || m.Warnings[10] != "2 more objects hold no record" ||
+		!strings.HasSuffix(m.Warnings[9], "certificates-09.jsonl: none of its 1 lines holds a record: is it a table for --certificates?") {
+		t.Errorf("warnings %q", m.Warnings)
+	}
+}
+
 // TestWrongInputs are refused with what to do about them.
 func TestWrongInputs(t *testing.T) {
 	url, env := servertest.Bucket(t)
