@@ -116,3 +116,18 @@ func TestQueuesAreSwept(t *testing.T) {
 	wantSaid(t, 0, []string{"sweep", "--nats", nats}, "2 of 4 queues were removed")
 	wantSaid(t, 0, []string{"sweep", "--nats", nats, "--json"}, `"queues": []`)
 }
+
+// TestWorkersDoNotTellTheirToken, which is the user of the queue's URL.
+func TestWorkersDoNotTellTheirToken(t *testing.T) {
+	address := freeAddress(t)
+	server, err := queue.Start(queue.ServerConfig{StoreDir: t.TempDir(), Listen: address, Token: "s3cret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Shutdown)
+	p := start(t, build(t), "--log-level", "debug", "worker", "--nats", "nats://s3cret@"+address, "--scratch", t.TempDir())
+	p.says(t, "queue=nats://"+address)
+	if said := p.output.String(); strings.Contains(said, "s3cret") {
+		t.Errorf("the token is told:\n%s", said)
+	}
+}

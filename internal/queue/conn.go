@@ -65,7 +65,7 @@ func (c ConnConfig) options() []nats.Option {
 				log.Warn("lost NATS connection", "error", err)
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("reconnected to NATS", "url", nc.ConnectedUrlRedacted()) }),
+		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("reconnected to NATS", "url", connectedTo(nc)) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS", "error", err) }),
 	)
 }
@@ -77,7 +77,7 @@ const sayAgain = 30 * time.Second
 // one that refuses the credentials or cannot prove who it is. The connection outlives any later absence of the server;
 // Close ends it.
 func Dial(ctx context.Context, address string, cfg ConnConfig) (*Conn, error) {
-	if err := cfg.Validate(); err != nil {
+	if err := errors.Join(cfg.Validate(), checkAddress(address)); err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
 	cfg = cfg.withDefaults()
@@ -92,8 +92,8 @@ func Dial(ctx context.Context, address string, cfg ConnConfig) (*Conn, error) {
 		}))
 	conn, err := nats.Connect(address, opts...)
 	var unreadable *url.Error
-	if errors.As(err, &unreadable) { // which quotes the URL, and so its password
-		err = errors.New("the URL cannot be read: special characters in a user or a password are to be percent-encoded")
+	if errors.As(err, &unreadable) { // which quotes the URL
+		err = errAddress
 	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)

@@ -195,6 +195,8 @@ func TestURLsAreNotQuoted(t *testing.T) {
 	for _, url := range []string{
 		"nats://worker:p%s3cret@host:4222", "nats://worker:pa#s3cret@host:4222", "nats://tok%en-s3cret@host:4222",
 		"nats://worker:s3cret@host:port", "nats://worker:pa/s3cret@host:4222", "nats://worker:s3cret@127.0.0.1:1",
+		"nats://s3cret/token@127.0.0.1:1", "nats://s3cret?token@127.0.0.1:1", "nats://s3cret#token@127.0.0.1:1",
+		"nats://s3cret,token@127.0.0.1:1", "s3cret/token@127.0.0.1:1", "s3cret@127.0.0.1:1",
 	} {
 		if err := dialWithin(t, 2*time.Second, url, queue.Credentials{}); err == nil || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: got %v", url, err)
