@@ -135,7 +135,7 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 	}
 	c.queue, err = c.deps.Queue(ctx, c.plan.Job)
 	if err != nil {
-		return nil, fmt.Errorf("open queue of job %s: %w", c.plan.Job, err)
+		return nil, err
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()

@@ -181,7 +181,7 @@ func (c *Coordinator) cleanEarlier(ctx context.Context) error {
 	}
 	c.key = shard.Job(there.Job)
 	if c.queue, err = c.deps.Queue(ctx, there.Job); err != nil {
-		return fmt.Errorf("open queue of job %s: %w", there.Job, err)
+		return err
 	}
 	return c.clean(ctx)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/servertest"
@@ -129,5 +131,27 @@ func TestWorkersDoNotTellTheirToken(t *testing.T) {
 	p.says(t, "queue=nats://"+address)
 	if said := p.output.String(); strings.Contains(said, "s3cret") {
 		t.Errorf("the token is told:\n%s", said)
+	}
+}
+
+// TestQueuesThatCannotBe are said to be so at once, in one line.
+func TestQueuesThatCannotBe(t *testing.T) {
+	dir, _ := scan(t, synth.Config{Rows: 500, Seed: 15, Layout: "jsonl"})
+	build(t)
+	began := time.Now()
+	said := wantSaid(t, 1, []string{
+		"classify", "-f", dir + "/zgrab2_*", "-o", filepath.Join(t.TempDir(), "out"), "--nats", servertest.NATS(t), "--nats-replicas", "3",
+	}, "replicas > 1 not supported")
+	if took := time.Since(began); took > 20*time.Second || strings.Count(said, "open queue") != 1 {
+		t.Errorf("after %v:\n%s", took, said)
+	}
+	plain, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain.Start()
+	t.Cleanup(plain.Shutdown)
+	for _, command := range []string{"status", "sweep"} {
+		wantSaid(t, 1, []string{command, "--nats", plain.ClientURL()}, "JetStream is not enabled", "nats-server -js")
 	}
 }

@@ -58,28 +58,29 @@ func (t *Taker) listen() (err error) {
 
 // list returns the jobs that this worker serves, oldest first.
 func (t *Taker) list(ctx context.Context) ([]source, error) {
-	jobs, err := listJobs(ctx, t.js, t.conn.pool)
+	jobs, err := listJobs(ctx, t.js, t.conn)
 	return slices.DeleteFunc(jobs, func(s source) bool { return t.refuse(s.job, s.version) }), err
 }
 
 // listJobs returns the jobs of a pool that have a queue, oldest first. A stream whose consumer is not there yet will be
 // announced.
-func listJobs(ctx context.Context, js jetstream.JetStream, pool string) ([]source, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+func listJobs(ctx context.Context, js jetstream.JetStream, conn *Conn) ([]source, error) {
+	question, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	pool := conn.pool
 	var found []source
-	streams := js.ListStreams(ctx, jetstream.WithStreamListSubject(fmt.Sprintf(taskSubjects, pool)))
+	streams := js.ListStreams(question, jetstream.WithStreamListSubject(fmt.Sprintf(taskSubjects, pool)))
 	for info := range streams.Info() {
 		job, ok := jobOf(info.Config.Subjects, pool)
 		if !ok {
 			continue
 		}
-		consumer, err := js.Consumer(ctx, info.Config.Name, consumerName(pool))
+		consumer, err := js.Consumer(question, info.Config.Name, consumerName(pool))
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return nil, conn.explain(ctx, err)
 		}
 		found = append(found, source{
 			job: job, created: info.Created, version: info.Config.Metadata[versionKey], output: info.Config.Metadata[outputKey],
@@ -89,7 +90,7 @@ func listJobs(ctx context.Context, js jetstream.JetStream, pool string) ([]sourc
 	slices.SortFunc(found, func(a, b source) int {
 		return cmp.Or(a.created.Compare(b.created), strings.Compare(a.job, b.job))
 	})
-	return found, streams.Err()
+	return found, conn.explain(ctx, streams.Err())
 }
 
 // refuse says whether a job is not for this worker, as it would make other results. It tells people on both sides, once.

@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrDisconnected: the server cannot be reached, so a lease could not be extended. It may go on later, or be lost.
+// ErrDisconnected: the server cannot be reached. Ask again later; a lease that could not be extended may be lost by then.
 var ErrDisconnected = errors.New("not connected to NATS")
 
 // Lease is a task that a worker took. It ends by Done, by Retry, or by itself when it is not extended in time; then

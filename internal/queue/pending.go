@@ -29,7 +29,7 @@ func (q *Queue) Pending(ctx context.Context) (Pending, error) {
 		return Pending{}, q.create(ctx)
 	}
 	if err != nil {
-		return Pending{}, fmt.Errorf("look into queue of job %s: %w", q.job, err)
+		return Pending{}, fmt.Errorf("look into queue of job %s: %w", q.job, q.conn.explain(ctx, err))
 	}
 	return pendingOf(consumer.CachedInfo()), nil // Consumer asked for it just now
 }
@@ -42,14 +42,14 @@ func pendingOf(info *jetstream.ConsumerInfo) Pending {
 
 // Purge drops the tasks of a stage. Leases that are out end without effect.
 func (q *Queue) Purge(ctx context.Context, stage string) error {
-	ctx, cancel := asking(ctx)
+	question, cancel := asking(ctx)
 	defer cancel()
-	stream, err := q.js.Stream(ctx, streamName(q.conn.pool, q.job))
+	stream, err := q.js.Stream(question, streamName(q.conn.pool, q.job))
 	if err == nil {
-		err = stream.Purge(ctx, jetstream.WithPurgeSubject(taskSubject(Task{Job: q.job, Stage: stage}, q.conn.pool)))
+		err = stream.Purge(question, jetstream.WithPurgeSubject(taskSubject(Task{Job: q.job, Stage: stage}, q.conn.pool)))
 	}
 	if err != nil {
-		return fmt.Errorf("purge queue of job %s: %w", q.job, err)
+		return fmt.Errorf("purge queue of job %s: %w", q.job, q.conn.explain(ctx, err))
 	}
 	return nil
 }
@@ -63,11 +63,11 @@ func Delete(ctx context.Context, conn *Conn, job string) error {
 	if err != nil {
 		return fmt.Errorf("use JetStream: %w", err)
 	}
-	ctx, cancel := asking(ctx)
+	question, cancel := asking(ctx)
 	defer cancel()
-	err = js.DeleteStream(ctx, streamName(conn.pool, job))
+	err = js.DeleteStream(question, streamName(conn.pool, job))
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return fmt.Errorf("delete queue of job %s: %w", job, err)
+		return fmt.Errorf("delete queue of job %s: %w", job, conn.explain(ctx, err))
 	}
 	return nil
 }

@@ -61,6 +61,7 @@ const (
 	publishChunk    = 512              // messages that wait for their acknowledgement at a time
 	publishPatience = 2 * time.Minute  // for a server that does not answer
 	openPatience    = time.Minute      // likewise; one that lacks the right to open a queue gets no answer either
+	openAgain       = 10 * time.Second // how often people are told that it is not open yet
 	publishTimeout  = 15 * time.Second // for one acknowledgement
 	answerTimeout   = 5 * time.Second  // for one answer
 	versionKey      = "dice-version"   // of a stream's metadata
@@ -113,6 +114,7 @@ func Open(ctx context.Context, conn *Conn, job string, cfg Config) (*Queue, erro
 		return nil, fmt.Errorf("open queue of job %s: %w", job, err)
 	}
 	q := &Queue{job: job, cfg: cfg.withDefaults(), conn: conn, js: js}
+	told := seldom{every: openAgain}
 	for deadline := time.Now().Add(openPatience); ; {
 		err := q.create(ctx)
 		if err == nil {
@@ -121,26 +123,33 @@ func Open(ctx context.Context, conn *Conn, job string, cfg Config) (*Queue, erro
 		if ctx.Err() != nil || time.Now().After(deadline) || hopeless(err) {
 			return nil, fmt.Errorf("open queue of job %s: %w", job, err)
 		}
-		q.cfg.Logger.Warn("open queue again", "job", job, "error", err)
-		if err := sleep(ctx, rand.N(time.Second)); err != nil {
-			return nil, err
+		if told.due(time.Now()) {
+			q.cfg.Logger.Warn("open queue again", "job", job, "error", err)
+		}
+		if cause := sleep(ctx, rand.N(time.Second)); cause != nil {
+			return nil, fmt.Errorf("open queue of job %s: %w; last try: %w", job, cause, err)
 		}
 	}
 }
 
+// tooManyReplicas is the server's answer "replicas > 1 not supported in non-clustered mode". Its other code, 500, is that
+// of faults that pass.
+const tooManyReplicas jetstream.ErrorCode = 10074
+
 // hopeless says whether the server has answered, so that asking again does not help.
 func hopeless(err error) bool {
 	var answer *jetstream.APIError
-	return errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.As(err, &answer) && answer.Code < 500
+	return errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) ||
+		errors.As(err, &answer) && (answer.Code < 500 || answer.ErrorCode == tooManyReplicas)
 }
 
 func (q *Queue) create(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	question, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	if err := q.createStream(ctx); err != nil {
-		return fmt.Errorf("make stream: %w", err)
+	if err := q.createStream(question); err != nil {
+		return fmt.Errorf("make stream: %w", q.conn.explain(ctx, err))
 	}
-	return q.createConsumer(ctx)
+	return q.conn.explain(ctx, q.createConsumer(question))
 }
 
 // createStream makes the stream, or brings the one that is there up to date. The numbers of a new one's tasks begin at

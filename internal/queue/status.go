@@ -64,7 +64,7 @@ func Jobs(ctx context.Context, conn *Conn) ([]Job, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	found, err := listJobs(ctx, js, conn.pool)
+	found, err := listJobs(ctx, js, conn)
 	if err != nil {
 		return nil, fmt.Errorf("look for jobs: %w", err)
 	}
@@ -129,7 +129,7 @@ func Statuses(ctx context.Context, conn *Conn) ([]Status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("use JetStream: %w", err)
 	}
-	jobs, err := listJobs(ctx, js, conn.pool)
+	jobs, err := listJobs(ctx, js, conn)
 	if err != nil {
 		return nil, fmt.Errorf("look for jobs: %w", err)
 	}

@@ -66,6 +66,12 @@ const (
 	askTimeout    = 10 * time.Second // for a few answers of the server, one after the other
 )
 
+// How long a worker can take no tasks until people are told, and how often they are told.
+const (
+	muteFor   = 5 * time.Second
+	muteAgain = time.Minute
+)
+
 // NewTaker returns a taker. It sends nothing before the first Take.
 func NewTaker(conn *Conn, cfg TakerConfig) *Taker {
 	t := &Taker{conn: conn, cfg: cfg, log: cfg.Logger, refused: map[string]bool{}, shunned: map[string]shun{}}
@@ -142,6 +148,7 @@ func (t *Taker) Take(ctx context.Context, n int) ([]*Lease, error) {
 	if n < 1 {
 		return nil, fmt.Errorf("take %d tasks: want at least one", n)
 	}
+	trouble := seldom{after: muteFor, every: muteAgain}
 	for failures := 0; ; {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("take tasks: %w", context.Cause(ctx))
@@ -155,11 +162,14 @@ func (t *Taker) Take(ctx context.Context, n int) ([]*Lease, error) {
 		case t.conn.IsClosed():
 			return nil, fmt.Errorf("take tasks: %w", nats.ErrConnectionClosed)
 		case err == nil:
-			failures = 0
+			failures, trouble.next = 0, time.Time{}
 			continue
 		}
 		t.mistrust = true
 		t.log.Debug("take tasks", "error", err)
+		if trouble.due(time.Now()) {
+			t.log.Warn("no tasks can be taken, and this worker goes on trying", "error", err)
+		}
 		failures++
 		if err := sleep(ctx, rand.N(min(3*time.Second, 100*time.Millisecond<<min(failures, 10)))); err != nil {
 			return nil, fmt.Errorf("take tasks: %w", err)
