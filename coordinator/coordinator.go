@@ -169,7 +169,7 @@ func (c *Coordinator) dismiss(ctx context.Context) {
 // status tells how the job is going.
 func (c *Coordinator) status() queue.Status {
 	s := c.view.status(c.deps.Now())
-	s.Job, s.Output, s.Coordinator = c.plan.Job, c.deps.Out.URL(), c.cfg.Name
+	s.Job, s.Output, s.Coordinator = c.plan.Job, c.cfg.Output, c.cfg.Name
 	return s
 }
 

@@ -20,7 +20,8 @@ func cancelCommand() *cli.Command {
 		ArgsUsage: "OUT",
 		Description: `Stops the unfinished job of an output, wherever it runs, and removes its work files and what there is
 of its result. Its coordinator notices within seconds, its workers within a lease. A finished result is not touched.
-Where the coordinator is gone for good, --nats names the queue to be removed as well.
+Where the coordinator is gone for good, its queue at a NATS server stays: with --nats it is removed as well, also
+when the job was cancelled before. That takes the coordinator's user.
 
 Examples:
    dice cancel s3://results/2026-11
@@ -39,15 +40,65 @@ func cancel(c *cli.Context) error {
 	if err == nil {
 		fmt.Fprintf(c.App.ErrWriter, "Job %s is cancelled; %d files were removed.\n", printable(job), removed)
 	}
-	if c.String("nats") == "" || job == "" {
-		return err
+	if c.String("nats") != "" {
+		return cancelQueues(c, job, err)
 	}
-	conn, failed := dialQueue(c, "dice cancel")
-	if failed != nil {
-		return errors.Join(err, failed)
+	if err == nil {
+		fmt.Fprintf(c.App.ErrWriter, "If it had a queue at a NATS server and its coordinator is gone, the queue stays: "+
+			"dice cancel --nats URL %s removes it, or dice sweep --nats URL.\n", printable(c.Args().First()))
+	}
+	return err
+}
+
+// cancelQueues removes the queues of the job and of the output's earlier ones, of which nothing else may be left. So it is
+// no fault then that there was no job to cancel.
+func cancelQueues(c *cli.Context, job string, cancelled error) error {
+	if job == "" && !errors.Is(cancelled, coordinator.ErrNoJob) {
+		return cancelled
+	}
+	conn, err := dialQueue(c, "dice cancel")
+	if err != nil {
+		return errors.Join(cancelled, err)
 	}
 	defer conn.Close()
-	return errors.Join(err, queue.Delete(c.Context, conn, job))
+	if job != "" {
+		if err := queue.Delete(c.Context, conn, job); err != nil {
+			return errors.Join(cancelled, err)
+		}
+	}
+	all, err := queue.Statuses(c.Context, conn)
+	if err != nil {
+		return errors.Join(cancelled, err)
+	}
+	for _, s := range all {
+		switch {
+		case s.Job == job || !sameOutput(s.Output, c.Args().First()):
+			continue
+		case !s.Silent && cancelled != nil:
+			return fmt.Errorf("%w that this machine sees, and %s leads job %s into it", cancelled, s.Coordinator, s.Job)
+		case !s.Silent:
+			continue // somebody has begun it since
+		}
+		if err := queue.Delete(c.Context, conn, s.Job); err != nil {
+			return errors.Join(cancelled, err)
+		}
+		fmt.Fprintf(c.App.ErrWriter, "The queue of job %s was left, and is removed.\n", printable(s.Job))
+		if job == "" {
+			cancelled = nil
+		}
+	}
+	return cancelled
+}
+
+// sameOutput says whether two texts name one output. What only says how to reach it makes no difference.
+func sameOutput(a, b string) bool {
+	x, err := store.Parse(reachable(a))
+	y, fault := store.Parse(reachable(b))
+	if x.Endpoint == "" || y.Endpoint == "" { // the environment names it
+		x.Endpoint, y.Endpoint = "", ""
+	}
+	x.Region, x.Profile, y.Region, y.Profile = "", "", "", ""
+	return err == nil && fault == nil && x == y
 }
 
 // outputArgument opens the output that is the command's only argument.
@@ -71,7 +122,8 @@ func sweepCommand() *cli.Command {
 		Description: `Removes work files of jobs that are finished, or are no longer the output's, and objects whose writing
 was never ended. The work files of an unfinished job stay: the same dice classify command goes on with
 it, and dice cancel removes it. What is younger than --older stays as well, as somebody may be at it.
-With --nats and without OUT: removes the queues of a pool's jobs that have ended, by looking into their outputs.
+With --nats and without OUT: removes the queues of a pool's jobs that have ended, by looking into their outputs. That
+takes the coordinator's user.
 
 Examples:
    dice sweep s3://results/2026-11

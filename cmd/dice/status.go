@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -86,8 +87,11 @@ func dialQueue(c *cli.Context, name string) (*queue.Conn, error) {
 
 func printStatus(w io.Writer, s queue.Status) error {
 	if s.Silent {
-		_, err := fmt.Fprintf(w, "Job %s: no coordinator answers. %d tasks wait, %d are at work, %d workers are idle.\n"+
-			"The same dice classify command goes on with it; dice cancel OUT ends it.\n", printable(s.Job), s.Waiting, s.AtWork, s.Idle)
+		out := printable(cmp.Or(s.Output, "an unknown output"))
+		_, err := fmt.Fprintf(w, "Job %s into %s: no coordinator answers. %d tasks wait, %d are at work, %d workers are idle.\n"+
+			"Unless it was cancelled, the same dice classify command goes on with it. dice cancel --nats URL OUT ends it in any case,\n"+
+			"and removes its queue; dice sweep --nats URL removes the queues of all jobs that have ended.\n",
+			printable(s.Job), out, s.Waiting, s.AtWork, s.Idle)
 		return err
 	}
 	fmt.Fprintf(w, "Job %s into %s, led by %s for %s\n", printable(s.Job), printable(s.Output), printable(s.Coordinator), seconds(s.Elapsed))

@@ -155,3 +155,51 @@ func TestQueuesThatCannotBe(t *testing.T) {
 		wantSaid(t, 1, []string{command, "--nats", plain.ClientURL()}, "JetStream is not enabled", "nats-server -js")
 	}
 }
+
+// TestQueuesGoWithTheirJob: also when it was cancelled by somebody who named no queue, after its coordinator was killed.
+func TestQueuesGoWithTheirJob(t *testing.T) {
+	dir, _ := scan(t, synth.Config{Rows: 2000, Seed: 16, Layout: "jsonl"})
+	nats := "nats://" + servertest.StartNATS(t).Addr
+	out := filepath.Join(t.TempDir(), "out")
+	lead := func() {
+		t.Helper()
+		leader := start(t, build(t), "classify", "-f", dir+"/zgrab2_*", "-o", out, "--workers", "0", "--nats", nats)
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			if _, said := dice(t, "status", "--nats", nats); strings.Contains(said, "1 tasks wait") {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("no task waits:\n%s", leader.output.String())
+			}
+		}
+		wantSaid(t, 2, []string{"cancel", "--nats", nats, filepath.Join(t.TempDir(), "elsewhere")}, "no running job")
+		wantSaid(t, 0, []string{"status", "--nats", nats}, "led by")
+		leader.Process.Kill()
+		leader.wait(t)
+		wantSaid(t, 0, []string{"status", "--nats", nats}, "into "+out+": no coordinator answers", "Unless it was cancelled", "dice cancel --nats URL OUT")
+		wantSaid(t, 0, []string{"status", "--nats", nats, "--json"}, `"output": "`+out)
+	}
+	lead()
+	wantSaid(t, 0, []string{"cancel", "--nats", nats, out}, "is cancelled")
+	wantSaid(t, 0, []string{"status", "--nats", nats}, "No job")
+	lead()
+	wantSaid(t, 0, []string{"cancel", out}, "is cancelled", "dice cancel --nats URL "+out)
+	wantSaid(t, 0, []string{"cancel", "--nats", nats, out + "/"}, "was left, and is removed")
+	wantSaid(t, 0, []string{"status", "--nats", nats}, "No job")
+	wantSaid(t, 2, []string{"cancel", "--nats", nats, out}, "no running job")
+}
+
+// TestQueuesOfLedJobsStay where their output cannot be seen: nobody cancelled them.
+func TestQueuesOfLedJobsStay(t *testing.T) {
+	nats := servertest.StartNATS(t)
+	out := filepath.Join(t.TempDir(), "out")
+	q, err := queue.Open(t.Context(), dialQueue(t, nats.Addr), "job", queue.Config{Output: out})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Answer(t.Context(), func() queue.Status { return queue.Status{Job: "job", Output: out, Coordinator: "leader"} }); err != nil {
+		t.Fatal(err)
+	}
+	wantSaid(t, 2, []string{"cancel", "--nats", "nats://" + nats.Addr, out}, "no running job", "leader leads job job")
+	wantSaid(t, 0, []string{"status", "--nats", "nats://" + nats.Addr}, "led by leader")
+}

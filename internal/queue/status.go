@@ -148,7 +148,7 @@ func askStatus(ctx context.Context, conn *Conn, j source) (Status, error) {
 	answer, err := conn.RequestWithContext(ctx, statusSubject(conn.pool, j.job), nil)
 	if errors.Is(err, nats.ErrNoResponders) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) {
 		p := pendingOf(j.consumer.CachedInfo())
-		return Status{Job: j.job, Silent: true, Waiting: p.Waiting, AtWork: p.Taken, Idle: p.Idle}, nil
+		return Status{Job: j.job, Output: j.output, Silent: true, Waiting: p.Waiting, AtWork: p.Taken, Idle: p.Idle}, nil
 	}
 	if err != nil {
 		return Status{}, fmt.Errorf("ask for job %s: %w", j.job, err)
