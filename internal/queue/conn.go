@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -66,12 +65,31 @@ func (c ConnConfig) options() []nats.Option {
 			}
 		}),
 		nats.ReconnectHandler(func(nc *nats.Conn) { log.Info("reconnected to NATS", "url", connectedTo(nc)) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Warn("NATS", "error", err) }),
+		nats.ErrorHandler(c.complain()),
 	)
 }
 
-// sayAgain is how often somebody who waits for a server is told so.
-const sayAgain = 30 * time.Second
+// refusedAgain is how often people are told that a server refuses this process, which tries again every second or two.
+const refusedAgain = 10 * time.Second
+
+// complain returns what tells people of trouble with a connection. NATS calls it for one thing after the other.
+func (c ConnConfig) complain() nats.ErrHandler {
+	told := seldom{every: refusedAgain}
+	return func(conn *nats.Conn, _ *nats.Subscription, err error) {
+		if !refused(err) && conn.IsConnected() {
+			c.Logger.Warn("NATS", "error", err)
+		} else if told.due(time.Now()) {
+			c.Logger.Warn("no connection to NATS, and this process goes on trying", "error", advise(err))
+		}
+	}
+}
+
+// How often somebody who waits for a server is told so, and how often a refusal is looked for that nobody reports: NATS
+// tells only of the first try whether the server refused it.
+const (
+	sayAgain  = 30 * time.Second
+	lookAgain = time.Second
+)
 
 // Dial connects to a NATS server. It waits for one that does not answer yet until ctx ends, and says so, but not for
 // one that refuses the credentials or cannot prove who it is. The connection outlives any later absence of the server;
@@ -98,30 +116,38 @@ func Dial(ctx context.Context, address string, cfg ConnConfig) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
-	last := errors.New("no answer yet")
-	for said := (time.Time{}); ; {
-		select {
-		case <-connected:
-			return &Conn{conn, cfg.Pool}, nil
-		case last = <-failed:
-			if !refused(last) {
-				if time.Since(said) > sayAgain {
-					cfg.Logger.Warn("waiting for NATS", "error", last)
-					said = time.Now()
-				}
-				continue
-			}
-		case <-ctx.Done():
-			last = fmt.Errorf("%w; last try: %w", context.Cause(ctx), last)
-		}
+	log := cfg.Logger.With("url", publicAddress(address))
+	if err := await(ctx, conn, connected, failed, log); err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("connect to NATS: %w", last)
+		return nil, fmt.Errorf("connect to NATS at %s: %w", publicAddress(address), err)
 	}
+	return &Conn{conn, cfg.Pool}, nil
 }
 
-// refused tells answers that no patience changes from the silence of a server that is not there yet.
-func refused(err error) bool {
-	var untrusted *tls.CertificateVerificationError
-	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
-		errors.Is(err, nats.ErrSecureConnRequired) || errors.Is(err, nats.ErrSecureConnWanted) || errors.As(err, &untrusted)
+// await returns when the connection is there, or cannot be. That no server answered the first try is not told, as the next
+// one, a moment later, tells why.
+func await(ctx context.Context, conn *nats.Conn, connected <-chan struct{}, failed <-chan error, log *slog.Logger) error {
+	last, told := errors.New("no answer yet"), seldom{every: sayAgain}
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-connected:
+			return nil
+		case err := <-failed:
+			last = err
+		case <-ticker.C:
+			if err := conn.LastError(); err != nil {
+				last = err
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("%w; last try: %w", context.Cause(ctx), last)
+		}
+		if refused(last) {
+			return advise(last)
+		}
+		if !errors.Is(last, nats.ErrNoServers) && told.due(time.Now()) {
+			log.Warn("waiting for NATS", "error", last)
+		}
+	}
 }

@@ -1,0 +1,51 @@
+package queue
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/nats-io/nats.go"
+)
+
+// refused tells answers that no patience changes from the silence of a server that is not there yet.
+func refused(err error) bool {
+	return unauthorized(err) || uncertified(err) || untrusted(err) ||
+		errors.Is(err, nats.ErrSecureConnRequired) || errors.Is(err, nats.ErrSecureConnWanted)
+}
+
+// unauthorized: the server does not take what this process shows.
+func unauthorized(err error) bool {
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrAuthRevoked) ||
+		errors.Is(err, nats.ErrAccountAuthExpired)
+}
+
+// uncertified: the server ended the handshake, which it does when it wants a certificate, or another one. Go gives an alert
+// of the other side no type of its own.
+func uncertified(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error"
+}
+
+// untrusted: the server cannot prove who it is.
+func untrusted(err error) bool {
+	var cause *tls.CertificateVerificationError
+	return errors.As(err, &cause)
+}
+
+// advise adds to a refusal where to look.
+func advise(err error) error {
+	var where string
+	switch {
+	case unauthorized(err):
+		where = "look at the token, in --nats or --nats-token (DICE_NATS_TOKEN), at --nats-user with --nats-password, or at --nats-creds"
+	case uncertified(err):
+		where = "look at --nats-cert and --nats-key"
+	case untrusted(err):
+		where = "look at --nats-ca"
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, where)
+}
