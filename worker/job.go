@@ -96,8 +96,9 @@ func readState[T any](ctx context.Context, out store.Bucket, key string) (*T, er
 	return v, nil
 }
 
-// errBlind: this worker does not see the output that the coordinator means.
-var errBlind = errors.New("neither the job's plan nor its claim is there: does this worker see the output that the coordinator sees?")
+// errBlind: nothing of the job is there. That is the end of a cancelled job, and all that a worker sees that looks elsewhere.
+var errBlind = errors.New("neither the job's plan nor its claim is there: " +
+	"the job was cancelled, or this worker does not see the output that the coordinator sees")
 
 // ended is the error of a task whose job is no longer running.
 func (s standing) ended() error {
