@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/urfave/cli/v2"
 )
 
 func TestIntersperse(t *testing.T) {
@@ -67,6 +69,9 @@ func TestCommandsKeepTheConventions(t *testing.T) {
 			documented, ok := flag.(interface{ GetEnvVars() []string })
 			if !ok || len(documented.GetEnvVars()) == 0 || !strings.HasPrefix(documented.GetEnvVars()[0], "DICE_") {
 				t.Errorf("%s --%s has no environment variable", command.Name, flag.Names()[0])
+			}
+			if slice, ok := flag.(*cli.StringSliceFlag); ok && !strings.Contains(slice.Usage, "in the environment variable a line each") {
+				t.Errorf("%s --%s does not say how several stand in %s", command.Name, slice.Name, slice.EnvVars)
 			}
 		}
 	}
