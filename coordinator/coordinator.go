@@ -81,6 +81,7 @@ type Coordinator struct {
 	pending    queue.Pending // how full the queue was when it was last seen
 	lonely     time.Time     // when to tell that there are no workers; zero: there are
 	reread     map[int]bool  // inputs that were read again, as their slices did not fit together
+	unfit      []int         // those whose slices did not fit together then, and that the result is to be without
 }
 
 // New returns a coordinator.

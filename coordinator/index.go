@@ -31,6 +31,7 @@ func (c *Coordinator) index(ctx context.Context, stage shard.Stage, before []int
 		if err != nil {
 			return false, err
 		}
+		inputs = append(inputs, c.unfit...)
 		settled, skipped = slices.Equal(inputs, skipped), inputs
 	}
 	for _, f := range tally.Failures {
@@ -38,7 +39,7 @@ func (c *Coordinator) index(ctx context.Context, stage shard.Stage, before []int
 	}
 	end, err := tally.End()
 	if err != nil {
-		return c.readAgain(ctx, stage, err)
+		return true, c.readAgain(ctx, stage, err)
 	}
 	body, err := made.End(end)
 	if err != nil {
@@ -104,21 +105,30 @@ func (c *Coordinator) forgive(ctx context.Context, stage shard.Stage, failures [
 }
 
 // readAgain removes the commit records of an input whose slices do not fit together, once: octets that changed on their
-// way here may be the reason.
-func (c *Coordinator) readAgain(ctx context.Context, stage shard.Stage, cause error) (again bool, err error) {
+// way here may be the reason. After that the input is one that cannot be processed.
+func (c *Coordinator) readAgain(ctx context.Context, stage shard.Stage, cause error) error {
 	var misfit *shard.Misfit
-	if !errors.As(cause, &misfit) || c.reread[misfit.Input] {
-		return false, fmt.Errorf("%w: %w", ErrFailed, cause)
+	if !errors.As(cause, &misfit) || slices.Contains(c.unfit, misfit.Input) {
+		return fmt.Errorf("%w: %w", ErrFailed, cause)
+	}
+	url := c.plan.Inputs[misfit.Input].URL
+	if c.reread[misfit.Input] {
+		if !c.cfg.SkipBad {
+			return fmt.Errorf("%w: %w", ErrFailed, cause)
+		}
+		c.unfit = append(c.unfit, misfit.Input)
+		c.deps.Log.Warn("publish without an object", "object", url, "error", cause)
+		return nil
 	}
 	c.reread[misfit.Input] = true
-	c.deps.Log.Warn("read an object again", "object", c.plan.Inputs[misfit.Input].URL, "error", cause)
+	c.deps.Log.Warn("read an object again", "object", url, "error", cause)
 	var keys []string
 	for task, s := range c.plan.Shards {
 		if slices.ContainsFunc(s.Slices, func(s shard.Slice) bool { return s.Input == misfit.Input }) {
 			keys = append(keys, c.key.CommitKey(stage, task))
 		}
 	}
-	return true, c.deps.Out.Remove(ctx, keys...)
+	return c.deps.Out.Remove(ctx, keys...)
 }
 
 // readIndex reads the index of a stage that is finished already, or returns store.ErrNotFound.

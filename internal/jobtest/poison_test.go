@@ -1,8 +1,11 @@
 package jobtest
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/store"
@@ -114,6 +118,38 @@ func TestBadObjectsAreLeftOutWhenAsked(t *testing.T) {
 			}
 			first = files
 		}
+	}
+}
+
+// TestPartsThatDoNotFit: a compressed object whose parts cannot be told apart fails the job, unless it may be left out.
+func TestPartsThatDoNotFit(t *testing.T) {
+	dir, command := small(t)
+	command.Files = []string{filepath.Join(dir, "zgrab2_modbus.jsonl")}
+	want := tables(t, Run(t, Options{Command: command}).Out)
+	encoder, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := encoder.EncodeAll(bytes.Repeat([]byte("{}\n"), 100), nil)
+	hidden := append(make([]byte, 100<<10), lines...) // in a frame that holds no text, but looks as if there was one in it
+	frames := binary.LittleEndian.AppendUint32(bytes.Clone(lines), 0x184d2a50)
+	frames = append(binary.LittleEndian.AppendUint32(frames, uint32(len(hidden))), hidden...)
+	object := filepath.Join(dir, "frames.zst")
+	if err := os.WriteFile(object, append(frames, lines...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	command.Files = append(command.Files, object)
+	o := Options{Command: command, Output: t.TempDir()}
+	if _, err := Try(t, o); !errors.Is(err, coordinator.ErrFailed) || !strings.Contains(err.Error(), "frames.zst") {
+		t.Errorf("not asked to leave anything out: got %v", err)
+	}
+	o.SkipBad = true
+	job := Run(t, o)
+	if m := job.Result.Manifest; len(m.Skipped) != 1 || filepath.Base(m.Skipped[0].URL) != "frames.zst" {
+		t.Errorf("skipped: got %+v", m.Skipped)
+	}
+	if diff := cmp.Diff(want, tables(t, job.Out)); diff != "" {
+		t.Errorf("want - got +\n%.2000s", diff)
 	}
 }
 

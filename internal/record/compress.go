@@ -41,6 +41,8 @@ type memberStream struct {
 	produced int64
 	boundary int64 // offset in the text where the first member behind the slice begins, once known
 	end      int64
+	proved   bool  // that member was read as far as proveMember reads one
+	err      error // of the last reading
 }
 
 // countingReader counts what is read.
@@ -79,7 +81,14 @@ func openMembers(ctx context.Context, obj Object, s Slice, f objectFormat) (m *m
 }
 
 // Read reads on. An error that is neither io.EOF nor failure is the data's.
-func (m *memberStream) Read(p []byte) (int, error) {
+func (m *memberStream) Read(p []byte) (n int, err error) {
+	if m.err == nil {
+		n, m.err = m.read(p)
+	}
+	return n, m.err
+}
+
+func (m *memberStream) read(p []byte) (int, error) {
 	for {
 		if !m.inside {
 			if err := m.enter(); err != nil {
@@ -88,6 +97,7 @@ func (m *memberStream) Read(p []byte) (int, error) {
 		}
 		n, err := m.member.Read(p)
 		m.produced += int64(n)
+		m.proved = m.proved || m.boundary < math.MaxInt64 && (errors.Is(err, io.EOF) || m.produced-m.boundary >= proofOctets)
 		if errors.Is(err, io.EOF) {
 			m.inside, err = false, nil
 			if m.ended == 0 {
@@ -123,6 +133,26 @@ func (m *memberStream) leave() {
 	if m.boundary == math.MaxInt64 {
 		m.boundary, m.end = m.produced, m.position()
 	}
+}
+
+// prove reads the first member behind the slice as far as the slice that has it will, when it looks for members there. What
+// does not stand this proof is found by nobody: its error says what is lost.
+func (m *memberStream) prove() error {
+	scrap := make([]byte, 8<<10)
+	for !m.proved {
+		if _, err := m.Read(scrap); err != nil && !m.proved {
+			if errors.Is(err, io.EOF) || m.cutOff(err) {
+				return nil
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// cutOff says whether an error means that the object ends inside a member. That one is read as far as it goes.
+func (m *memberStream) cutOff(err error) bool {
+	return errors.Is(err, io.ErrUnexpectedEOF) && m.base+m.counted.n == m.obj.Size
 }
 
 // position is the offset in the object of the next octet to decompress.

@@ -68,6 +68,5 @@ func proveMember(ctx context.Context, obj Object, at int64, f objectFormat) (ok 
 	if m.failure() != nil {
 		return false, m.fetched, m.failure()
 	}
-	whole := err == nil || errors.Is(err, io.EOF)
-	return whole || errors.Is(err, io.ErrUnexpectedEOF) && m.counted.n == obj.Size-at, m.fetched, nil
+	return err == nil || errors.Is(err, io.EOF) || m.cutOff(err), m.fetched, nil
 }

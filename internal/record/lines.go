@@ -16,6 +16,9 @@ type textStream interface {
 	last() int64
 	// span gives the compressed members of the slice, see Counts.
 	span() (start, end int64)
+	// prove looks at what follows the slice, once all of it is read. Its error says that this is damaged where the slice
+	// behind does not notice.
+	prove() error
 	// failure is what went wrong in the store, nil if nothing did.
 	failure() error
 	fetchedOctets() int64
@@ -31,6 +34,7 @@ type plainStream struct {
 
 func (s plainStream) last() int64          { return s.to - 1 }
 func (plainStream) span() (int64, int64)   { return 0, 0 }
+func (plainStream) prove() error           { return nil }
 func (s plainStream) failure() error       { return s.err }
 func (s plainStream) fetchedOctets() int64 { return s.fetched }
 
@@ -124,6 +128,9 @@ func (r *lineReader) readLine() {
 	r.next, r.line, r.row = 0, nil, Row{}
 	if r.split.offset > r.text.last() {
 		r.done = true
+		if err := r.text.prove(); err != nil {
+			r.stop(nil, err)
+		}
 		return
 	}
 	line, long, err := r.split.next()

@@ -269,6 +269,58 @@ func TestFalseStartsAreSeenThrough(t *testing.T) {
 	}
 }
 
+// TestSlicesFitAroundDamage: wherever an object is cut, a damaged member is rejected by a slice, and those around it are
+// read. The slice that it lies in does not find it, so that the one before has to tell.
+func TestSlicesFitAroundDamage(t *testing.T) {
+	for seed := range uint64(40) {
+		r := rand.New(rand.NewPCG(seed, 10))
+		for f, ending := range map[objectFormat]string{gzipLines: ".gz", zstdLines: ".zst"} {
+			var data []byte
+			starts := []int64{}
+			for i := range 8 {
+				starts = append(starts, int64(len(data)))
+				data = append(data, oneMember(t, r, fmt.Appendf(nil, "{\"ip\":\"member %d\"}\n%s\n", i, scanText(r, 30)), f)...)
+			}
+			damaged := r.IntN(len(starts))
+			end := append(starts, int64(len(data)))[damaged+1]
+			for i := starts[damaged] + r.Int64N(end-starts[damaged]); i < end; i++ {
+				data[i] ^= 0x55
+			}
+			checkAroundDamage(t, objectOf("x"+ending, data), randomSlices(r, int64(len(data)), 6))
+			if t.Failed() {
+				t.Fatalf("seed %d, %s: member %d is damaged", seed, ending, damaged)
+			}
+		}
+	}
+}
+
+// checkAroundDamage wants slices that fit together but where one of them tells of damage, which one of them does.
+func checkAroundDamage(t *testing.T, obj Object, cuts []Slice) {
+	t.Helper()
+	const unknown = -1
+	end, told := int64(0), 0
+	for _, s := range cuts {
+		out, counts := readAll(t, obj, s, DefaultLimits)
+		damaged := len(out) > 0 && strings.Contains(out[len(out)-1], "object is cut off or damaged")
+		if damaged {
+			told++
+			end = unknown
+		}
+		if counts.End == 0 {
+			continue
+		}
+		if end != unknown && counts.Start != end {
+			t.Errorf("slice %v starts at %d, the one before ends at %d", s, counts.Start, end)
+		}
+		if !damaged {
+			end = counts.End
+		}
+	}
+	if end != unknown && end != obj.Size || told == 0 {
+		t.Errorf("slices %v: %d tell of damage, the last member ends at %d of %d", cuts, told, end, obj.Size)
+	}
+}
+
 // TestBombStaysStreaming reads a member that grows a thousandfold and holds one line.
 func TestBombStaysStreaming(t *testing.T) {
 	var b bytes.Buffer
