@@ -97,8 +97,8 @@ func float(leaf *cursor) float64 {
 // dayMicros is a day in microseconds.
 const dayMicros = 86_400_000_000
 
-// stamp is the value at hand in microseconds since 1970; false where it is no time.
-func stamp(leaf *cursor) (int64, bool) {
+// micros is the value at hand in microseconds since 1970, of any year; false where it is no time.
+func micros(leaf *cursor) (int64, bool) {
 	if isText(leaf.col) {
 		return parseTime(leaf.bytes())
 	}

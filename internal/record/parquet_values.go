@@ -150,6 +150,9 @@ func number(kind int, data []byte) int64 {
 func int96(data []byte) int64 {
 	const julian1970 = 2440588
 	nanos, day := int64(binary.LittleEndian.Uint64(data)), int64(int32(binary.LittleEndian.Uint32(data[8:])))
+	if day < 0 || day > 3*julian1970 { // long before year 1, or after year 9999
+		return math.MaxInt64 // which is no time
+	}
 	return (day-julian1970)*dayMicros + nanos/1000
 }
 

@@ -2,8 +2,15 @@ package x509lite
 
 import "time"
 
+// The years 1 to 9999 UTC, in microseconds since 1970: as far as those who read the result can go.
+const (
+	firstTime = -62_135_596_800_000_000
+	lastTime  = 253_402_300_799_999_999
+)
+
 // readTime reads a UTCTime or a GeneralizedTime, in microseconds since 1970 UTC. Beyond what certificates may hold it
-// takes times without seconds, with fractions and with an offset; one without a zone counts as UTC.
+// takes times without seconds, with fractions and with an offset; one without a zone counts as UTC. Times outside the
+// years 1 to 9999 cannot be read.
 func readTime(e element) (unixMicro int64, ok bool) {
 	d := digits{e.body, true}
 	var year int
@@ -31,7 +38,8 @@ func readTime(e element) (unixMicro int64, ok bool) {
 	if day < 1 || t.Day() != day {
 		return 0, false
 	}
-	return t.UnixMicro() + micro - int64(offset)*60_000_000, true
+	unixMicro = t.UnixMicro() + micro - int64(offset)*60_000_000
+	return unixMicro, firstTime <= unixMicro && unixMicro <= lastTime
 }
 
 // digits takes decimal numbers off the front of rest. After the first failure ok stays false.
