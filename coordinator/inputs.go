@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -15,6 +16,9 @@ import (
 
 // ErrNoInput: a pattern matches no object.
 var ErrNoInput = errors.New("no input")
+
+// ErrName: an input has a name that neither plan nor result can hold. It is to be renamed.
+var ErrName = errors.New("name that is not UTF-8")
 
 // place is where the objects of a pattern are looked for.
 type place struct {
@@ -115,6 +119,8 @@ func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.
 		case err != nil || !ok:
 		case c.inOutput(at, i.Key):
 			own++
+		case !utf8.ValidString(at.shown + i.Key): // JSON would make another name of it
+			return fmt.Errorf("%w: %q: rename it, or have the pattern leave it out", ErrName, at.shown+i.Key)
 		default:
 			found = append(found, shard.Input{
 				URL: at.shown + i.Key, Place: at.dial, Key: i.Key, Size: i.Size, ETag: i.ETag,

@@ -1,10 +1,45 @@
 package coordinator
 
 import (
+	"context"
+	"errors"
+	"strings"
 	"testing"
+	"time"
 
+	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
 )
+
+// holding lists some keys.
+type holding struct {
+	store.Bucket
+	keys []string
+}
+
+func (b holding) List(_ context.Context, _ string, each func(store.Info) error) error {
+	for _, key := range b.keys {
+		if err := each(store.Info{Key: key}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// TestNamesThatNoPlanHolds: a name that is not UTF-8 is refused before anything is done, unless the pattern leaves it out.
+func TestNamesThatNoPlanHolds(t *testing.T) {
+	open := func(context.Context, string) (store.Bucket, error) {
+		return holding{keys: []string{"a.jsonl", "\xff\xfe.jsonl"}}, nil
+	}
+	c := New(Config{}, Deps{Open: open, Now: func() time.Time { return after(0) }})
+	_, err := c.listInputs(t.Context(), []string{"/scan/*"})
+	if !errors.Is(err, ErrName) || !strings.Contains(err.Error(), `"/scan/\xff\xfe.jsonl"`) {
+		t.Errorf("got %v", err)
+	}
+	if found, err := c.listInputs(t.Context(), []string{"/scan/a*"}); len(found) != 1 || err != nil {
+		t.Errorf("got %+v, %v", found, err)
+	}
+}
 
 // TestWithoutSideTables: a side table is told from scans by the whole of its path and by its service.
 func TestWithoutSideTables(t *testing.T) {

@@ -44,6 +44,7 @@ func exits() []struct {
 		{errSkipped, exitRejects},
 		{errUsage, exitUsage},
 		{coordinator.ErrNoInput, exitUsage},
+		{coordinator.ErrName, exitUsage},
 		{coordinator.ErrTaken, exitUsage},
 		{coordinator.ErrNoJob, exitUsage},
 	}
