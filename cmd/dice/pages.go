@@ -143,6 +143,8 @@ whole object.
 A ` + "`port`" + ` and an integer of a result may also be FLOAT or DOUBLE, in which many tools keep integers that may be missing: NaN is
 null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record.
 
+What is compressed with bzip2, xz, lz4, Brotli, zip or 7z is not read, and rejected as a whole.
+
 A time outside the years 1 to 9999 UTC is null, and a certificate that has one cannot be read.
 
 In a name, [] stands for the elements of a list or the values of a map.

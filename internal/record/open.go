@@ -27,6 +27,8 @@ const (
 func Open(ctx context.Context, obj Object, s Slice, wants []Want, lim Limits) (Reader, error) {
 	f, err := detect(obj)
 	switch {
+	case errors.As(err, new(foreign)):
+		return refuse(obj, err), nil
 	case err != nil:
 		return nil, err
 	case f == parquetFile:
@@ -41,6 +43,8 @@ func Open(ctx context.Context, obj Object, s Slice, wants []Want, lim Limits) (R
 func OpenTable(ctx context.Context, obj Object, s Slice, shape *tape.Shape, lim Limits) (Reader, error) {
 	f, err := detect(obj)
 	switch {
+	case errors.As(err, new(foreign)):
+		return refuse(obj, err), nil
 	case err != nil:
 		return nil, err
 	case f == parquetFile:
@@ -50,7 +54,7 @@ func OpenTable(ctx context.Context, obj Object, s Slice, shape *tape.Shape, lim 
 	return openLines(ctx, obj, s, f, lim, p, p.parseTableLine)
 }
 
-// detect tells the format by the name's ending, or else by the first octets.
+// detect tells the format by the name's ending, or else by the first octets. Its error is the store's, or a foreign.
 func detect(obj Object) (objectFormat, error) {
 	if obj.Text {
 		return plainLines, nil
@@ -66,11 +70,14 @@ func detect(obj Object) (objectFormat, error) {
 		}
 		return plainLines, fmt.Errorf("open %s: %w", obj.Name, err)
 	}
+	if f := foreignTo(obj.Name, magic[:n]); f != "" {
+		return plainLines, f
+	}
 	return formatOf(magic[:n]), nil
 }
 
 // magicOctets are read of an object whose name does not tell its format.
-const magicOctets = 4
+const magicOctets = 6
 
 // formatOfName tells the format by the name's ending, -1 where that says nothing.
 func formatOfName(name string) objectFormat {
@@ -87,7 +94,7 @@ func formatOfName(name string) objectFormat {
 
 func formatOf(magic []byte) objectFormat {
 	switch {
-	case string(magic) == "PAR1":
+	case bytes.HasPrefix(magic, []byte("PAR1")):
 		return parquetFile
 	case bytes.HasPrefix(magic, gzipMagic[:2]):
 		return gzipLines

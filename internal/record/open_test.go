@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,30 @@ func TestDetect(t *testing.T) {
 		got, err := detect(objectOf(c.name, []byte(c.data)))
 		if got != c.want || err != nil {
 			t.Errorf("%s %q: format %d, %v, want %d", c.name, c.data, got, err, c.want)
+		}
+	}
+}
+
+// TestForeignCompression: what is compressed in a way that is not read is rejected once, and not line by line.
+func TestForeignCompression(t *testing.T) {
+	for name, data := range map[string]string{
+		"x.jsonl.bz2": "BZh91AY&SY\n\n\n", "x": "BZh9", "x.xz": "\xfd7zXZ\x00\n\n", "x.lz4": "\x04\x22\x4d\x18\n\n",
+		"x.zip": "PK\x03\x04\n\n", "x.jsonl": "7z\xbc\xaf\x27\x1c\n\n", "x.jsonl.BR": "\x0b\x02\n\n",
+	} {
+		obj := objectOf(name, []byte(data))
+		for _, s := range []Slice{whole, {2, obj.Size}} {
+			got, counts := readAll(t, obj, s, DefaultLimits)
+			if len(got) != 1 || !strings.HasPrefix(got[0], "0/-1 lost 0 want -1") || !strings.Contains(got[0], "use gzip or Zstandard") || counts != (Counts{}) {
+				t.Errorf("%s: got %q, %+v", name, got, counts)
+			}
+		}
+		if _, err := Foresee(t.Context(), obj, []Slice{whole}, nil, DefaultLimits); err == nil {
+			t.Errorf("%s: was foreseen to be read", name)
+		}
+		if r, err := OpenTable(t.Context(), obj, whole, numberedShape, DefaultLimits); err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if _, err = r.Next(); !errors.As(err, new(foreign)) {
+			t.Errorf("%s: as a table: %v", name, err)
 		}
 	}
 }
