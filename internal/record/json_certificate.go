@@ -51,8 +51,8 @@ func (p *jsonParser) link() (raw []byte, escaped bool, err error) {
 	if null, err := p.null(); null || err != nil {
 		return nil, false, err
 	}
-	if c := p.peek(); c != '"' {
-		return nil, false, p.misfit("%s where a certificate is expected", jsonType(c))
+	if p.peek() != '"' {
+		return nil, false, p.unlike("a certificate")
 	}
 	return p.quoted()
 }

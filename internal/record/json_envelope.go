@@ -128,8 +128,8 @@ func (p *jsonParser) data() error {
 	if null, err := p.null(); null || err != nil {
 		return err
 	}
-	if c := p.peek(); c != '{' {
-		return p.misfit("%s where an object is expected", jsonType(c))
+	if p.peek() != '{' {
+		return p.unlike("an object")
 	}
 	return p.object(p.response)
 }
@@ -147,7 +147,7 @@ func (p *jsonParser) response(name []byte) error {
 	switch {
 	case null || err != nil:
 	case p.peek() != '{':
-		err = p.misfit("%s where an object is expected", jsonType(p.peek()))
+		err = p.unlike("an object")
 	default:
 		err = p.object(p.responseMember)
 	}
@@ -285,8 +285,8 @@ func (p *jsonParser) envelopeText() ([]byte, error) {
 	if null, err := p.null(); null || err != nil {
 		return nil, err
 	}
-	if c := p.peek(); c != '"' {
-		return nil, p.misfit("%s where a string is expected", jsonType(c))
+	if p.peek() != '"' {
+		return nil, p.unlike("a string")
 	}
 	raw, escaped, err := p.quoted()
 	switch {
@@ -306,7 +306,7 @@ func (p *jsonParser) envelopePort() (int64, error) {
 		return 0, err
 	}
 	if c := p.peek(); c == '"' || c == '{' || c == '[' || c == 't' || c == 'f' {
-		return 0, p.misfit("%s where a port is expected", jsonType(c))
+		return 0, p.unlike("a port")
 	}
 	raw, whole, err := p.number()
 	if err != nil {

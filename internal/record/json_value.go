@@ -42,9 +42,18 @@ func (p *jsonParser) value(dst []byte, b *binding) ([]byte, error) {
 	case n.Kind == tape.Float && (c == '-' || '0' <= c && c <= '9'):
 		return p.float(dst)
 	}
-	return dst, p.misfit("%s where %s is expected", jsonType(c), kindName(n.Kind))
+	return dst, p.unlike(kindName(n.Kind))
 }
 
+// unlike reports the value at hand, which is of another type than what is expected, or none at all.
+func (p *jsonParser) unlike(what string) error {
+	if found := jsonType(p.peek()); found != "" {
+		return p.misfit("%s where %s is expected", found, what)
+	}
+	return p.expected(what)
+}
+
+// jsonType is the type of the value that begins with an octet; "" is none.
 func jsonType(c byte) string {
 	switch c {
 	case '"':
@@ -55,8 +64,10 @@ func jsonType(c byte) string {
 		return "list"
 	case 't', 'f':
 		return "boolean"
+	case '-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		return "number"
 	}
-	return "number"
+	return ""
 }
 
 func kindName(k tape.Kind) string {
