@@ -16,8 +16,9 @@ type bound struct {
 	leaves  []*cursor // all below; the first one tells whether the value is there, and where elements end
 	leaf    *cursor   // of a scalar: the same
 	fields  [][]*bound
-	witness bool // of a struct: nothing of it is read but whether it is there
-	floats  bool // of an integer: its column holds floats
+	witness bool        // of a struct: nothing of it is read but whether it is there
+	spelled *tape.Shape // of a leaf that holds a struct, list or map as JSON text
+	floats  bool        // of an integer: its column holds floats
 
 	elemDef uint8  // of a list or map: the definition level at which there is an element
 	rep     uint8  // repetition level of every element but the first
@@ -75,6 +76,10 @@ func (b *binder) field(n *tape.Node, col *column) (*bound, error) {
 func (b *binder) value(n *tape.Node, col *column) (*bound, error) {
 	if col.means == meansNull {
 		return nil, nil
+	}
+	if n.Kind >= tape.Chain && maySpell(col) {
+		leaf := b.cursorOf(col, true)
+		return &bound{node: n, context: col.rep, def: col.def, leaf: leaf, leaves: []*cursor{leaf}, spelled: &tape.Shape{Root: n}}, nil
 	}
 	switch n.Kind {
 	case tape.Struct:
@@ -140,6 +145,11 @@ func isStamp(col *column) bool {
 }
 
 func isJSON(col *column) bool { return col.kind == typeBytes && col.means == meansJSON }
+
+// maySpell says whether a column may hold the JSON text of a struct, list or map. Octets without an annotation are no text.
+func maySpell(col *column) bool {
+	return isJSON(col) || col.kind == typeBytes && col.means == meansText
+}
 
 func hasJSONForm(col *column) bool {
 	return isText(col) || isInteger(col) || isFloat(col) || col.kind == typeBoolean || isJSON(col)

@@ -36,13 +36,37 @@ func (e *emitter) anyJSON(dst []byte, leaf *cursor) ([]byte, bool) {
 func (e *emitter) jsonText(dst []byte, leaf *cursor) ([]byte, bool) {
 	text := leaf.bytes()
 	e.checkText(text)
-	if len(text) <= 16 && string(bytes.TrimSpace(text)) == "null" {
+	if isNullText(text) {
 		return dst, false
 	}
 	if isJSON(leaf.col) || startsJSON(text) && json.Valid(text) {
 		return tape.AppendString(dst, text), true
 	}
 	return appendQuoted(dst, text), true
+}
+
+func isNullText(text []byte) bool {
+	return len(text) <= 16 && string(bytes.TrimSpace(text)) == "null"
+}
+
+// bareText is the inverse of jsonText: the text for which that appends just this JSON value. Strings lose their quotes
+// unless they would then be taken for another value, or would get other escapes than they have.
+func bareText(value []byte) []byte {
+	if len(value) < 2 || value[0] != '"' {
+		return value
+	}
+	bare := value[1 : len(value)-1]
+	if bytes.IndexByte(bare, '\\') >= 0 {
+		bare = unescape(nil, bare)
+	}
+	if isNullText(bare) || startsJSON(bare) && json.Valid(bare) {
+		return value
+	}
+	requoted := tape.Cursor{Rest: appendQuoted(nil, bare)}
+	if !bytes.Equal(requoted.String(), value) {
+		return value
+	}
+	return bare
 }
 
 // startsJSON says whether a text begins as JSON does.

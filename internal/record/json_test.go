@@ -44,6 +44,8 @@ type allKinds struct {
 	Deep    []tape.Pairs[[]leaf]        `tape:"deep,lenient"`
 	Certs   []tape.Cert                 `tape:"certs"`
 	Flags   tape.Pairs[tape.Pairs[int]] `tape:"flags,pairs"`
+	Bare    tape.Text                   `tape:"bare,bare"`
+	Whole   *int64                      `tape:"whole,whole"`
 }
 
 var (
@@ -68,6 +70,8 @@ var resultTexts = []string{
 	`{"listed":[["a",{}],["b",null]]}`, `{"listed":[{"key":"a","value":{}},{"key":"b","value":null}]}`, `{"listed":{"a":{}}}`, `{"listed":[["a",{}],["a",{}]]}`,
 	`{"listed":[["a"]]}`, `{"listed":[["a",{},1]]}`, `{"listed":[{"value":{},"key":"a"}]}`, `{"listed":[{"key":"a"}]}`, `{"listed":[{"key":1,"value":{}}]}`, `{"listed":[null]}`, `{"listed":[1]}`,
 	`{"listed":[{"key":"a","value":{},"x":1}]}`, `{"listed":[["\u0061",{}],["a",{}]]}`, `{"listed":[[null,{}]]}`,
+	`{"bare":"x"}`, `{"whole":7}`, `{"whole":0.0}`, `{"whole":-2e1}`, `{"whole":1.5}`, `{"whole":1e300}`, `{"whole":1e400}`, `{"whole":9007199254740992.0}`, `{"whole":9223372036854775807}`,
+	`{"at":"2020-01-01T00:00:00.123456789+02:00"}`, `{"at":"2020-01-01"}`, `{"at":"2020-01-01T00:00:00\u005a"}`,
 	`{"checked":"x"}`, `{"checked":1}`, `{"raw_response":"b","raw-message":"a"}`, `{"raw-message":1,"raw_response":"b"}`, `{"raw-message":"","raw_response":"b"}`,
 	`{"ptr":{"cert":"X","name":1},"certs":["Y","X"]}`, `{"ptr":5,"n":1}`, `{"deep":[{"a":[{"cert":"Q","name":5}]}],"certs":["R"]}`, `{"deep":[{"k":[{},{"name":"n"}]},null]}`,
 	`{"certs":["A","B",null,"","A","\u0041"]}`, `{"deep":[{"a":[],"a":[]}]}`, `{"flags":[["a",[["b",1]]],["c",{"d":2}]]}`, `{"flags":[["a",{"b":"c"}]]}`,

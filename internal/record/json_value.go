@@ -23,6 +23,8 @@ func (p *jsonParser) value(dst []byte, b *binding) ([]byte, error) {
 		return p.str(dst)
 	case c == '"' && n.Kind == tape.Certificate:
 		return p.certificate(dst)
+	case c == '"' && n.Kind == tape.Stamp:
+		return p.stamp(dst)
 	case c == '{' && n.Kind == tape.Struct:
 		return p.members(dst, b)
 	case c == '{' && n.Kind == tape.Map:
@@ -38,7 +40,7 @@ func (p *jsonParser) value(dst []byte, b *binding) ([]byte, error) {
 	case c == 'f' && n.Kind == tape.Bool:
 		return tape.AppendBool(dst, false), p.literal("false")
 	case n.Kind == tape.Int && (c == '-' || '0' <= c && c <= '9'):
-		return p.integer(dst)
+		return p.integer(dst, n.Whole)
 	case n.Kind == tape.Float && (c == '-' || '0' <= c && c <= '9'):
 		return p.float(dst)
 	}
@@ -83,7 +85,7 @@ func kindName(k tape.Kind) string {
 	case tape.Struct, tape.Map:
 		return "an object"
 	case tape.Stamp:
-		return "nothing but null"
+		return "a time"
 	}
 	return "a string"
 }
@@ -152,6 +154,18 @@ func (p *jsonParser) str(dst []byte) ([]byte, error) {
 	return tape.AppendString(dst, s), nil
 }
 
+func (p *jsonParser) stamp(dst []byte) ([]byte, error) {
+	text, err := p.plain()
+	if err != nil {
+		return dst, err
+	}
+	at, ok := parseTime(text)
+	if !ok {
+		return dst, p.misfit("string where a time in RFC 3339 is expected")
+	}
+	return tape.AppendInt(dst, at), nil
+}
+
 func (p *jsonParser) anyJSON(dst []byte) ([]byte, error) {
 	start := p.at
 	if err := p.skip(); err != nil {
@@ -163,13 +177,19 @@ func (p *jsonParser) anyJSON(dst []byte) ([]byte, error) {
 	return tape.AppendString(dst, p.text[start:p.at]), nil
 }
 
-func (p *jsonParser) integer(dst []byte) ([]byte, error) {
-	raw, whole, err := p.number()
+// integer takes a number without fraction and exponent, or, where any says so, any number that is whole.
+func (p *jsonParser) integer(dst []byte, any bool) ([]byte, error) {
+	raw, plain, err := p.number()
 	if err != nil {
 		return dst, err
 	}
+	if !plain && any {
+		if v, err := strconv.ParseFloat(string(raw), 64); err == nil && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return tape.AppendInt(dst, int64(v)), nil
+		}
+	}
 	v, ok := parseInt(raw)
-	if !whole || !ok {
+	if !plain || !ok {
 		return dst, p.misfit("number where an integer of 64 bits is expected")
 	}
 	return tape.AppendInt(dst, v), nil

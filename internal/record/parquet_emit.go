@@ -19,6 +19,7 @@ type emitter struct {
 	places       map[string]int // of certificates, once they are many
 	arena        []byte         // of certificates
 	keys         []keySpan      // of the maps that are open
+	texts        spelling
 }
 
 // keySpan is where a map's key lies on the tape.
@@ -256,7 +257,11 @@ func (e *emitter) chain(dst []byte, b *bound) []byte {
 func (e *emitter) scalar(dst []byte, b *bound) (out []byte, ok bool) {
 	leaf := b.leaf
 	if leaf.level() == b.def && leaf.fault == nil {
-		dst, ok = e.scalarValue(dst, b, leaf)
+		if b.spelled != nil {
+			dst, ok = e.spelled(dst, b, leaf)
+		} else {
+			dst, ok = e.scalarValue(dst, b, leaf)
+		}
 	}
 	leaf.advance()
 	return dst, ok

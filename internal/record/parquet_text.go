@@ -1,6 +1,11 @@
 package record
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dice-engine/dice/internal/tape"
+)
 
 // textRecords reads records, or results, that a column holds as JSON text.
 type textRecords struct {
@@ -84,4 +89,44 @@ func (e *emitter) keepCertificate(text []byte) {
 	start := len(e.arena)
 	e.arena = append(e.arena, text...)
 	e.certificates = append(e.certificates, e.arena[start:len(e.arena):len(e.arena)])
+}
+
+// spelling is what an emitter needs to read values that columns hold as JSON text. It is made at the first of them.
+type spelling struct {
+	parser *jsonParser
+	tape   []byte
+	places []int64 // in the record, of the certificates that one text mentions
+}
+
+// spelled appends a struct, list or map that the leaf at hand holds as JSON text, as tables have it whose schema does not
+// know the members. It reads like the same value in a scan that is JSON: a text that spells another value does not fit.
+func (e *emitter) spelled(dst []byte, b *bound, leaf *cursor) ([]byte, bool) {
+	s, text := &e.texts, leaf.bytes()
+	if int64(len(text)) > e.limits.Line {
+		e.fail(tooLong("column "+leaf.col.path(), text, e.limits.Line))
+		return dst, false
+	}
+	if s.parser == nil {
+		s.parser = newJSONParser(nil, e.limits)
+	}
+	var err error
+	if s.tape, err = s.parser.parseResult(s.tape[:0], b.spelled, text); err != nil {
+		if !b.node.Lenient || errors.Is(err, ErrLimit) {
+			e.fail(columnError(leaf.col, err))
+		}
+		return dst, false
+	}
+	if e.elements += s.parser.elements; e.elements > e.limits.Elements {
+		e.tooLarge("elements", int64(e.elements), int64(e.limits.Elements))
+	}
+	if s.tape[0] == tape.End {
+		return dst, false
+	}
+	s.places = s.places[:0]
+	for _, certificate := range s.parser.certificates {
+		s.places = append(s.places, e.ordinal(certificate))
+	}
+	mark := len(dst)
+	dst = tape.Renumber(b.spelled, dst, s.tape, s.places)
+	return append(dst[:mark], dst[mark+1:]...), true // a member has no mark of its own
 }

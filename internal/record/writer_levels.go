@@ -49,7 +49,7 @@ func (e *entries) reset() {
 	e.definitions, e.repetitions, e.numbers, e.texts = e.definitions[:0], e.repetitions[:0], e.numbers[:0], e.texts[:0]
 }
 
-// shredder takes tapes apart into entries, column by column. Texts are not copied.
+// shredder takes tapes apart into entries, column by column. Texts are not copied, but for bare ones with escapes.
 type shredder struct {
 	columns []*columnWriter
 	out     []entries // by column
@@ -91,7 +91,11 @@ func (s *shredder) scalar(c *tape.Cursor, p *place, repetition, definition int) 
 	case tape.Float:
 		e.numbers = append(e.numbers, floatBits(c.Float()))
 	case tape.String, tape.AnyJSON:
-		e.texts = append(e.texts, c.String())
+		text := c.String()
+		if p.node.Bare {
+			text = bareText(text)
+		}
+		e.texts = append(e.texts, text)
 	default:
 		e.numbers = append(e.numbers, c.Int())
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/dice-engine/dice/internal/tape"
 )
@@ -128,6 +129,9 @@ func (e *encoder) value(dst []byte, n *tape.Node, v any) ([]byte, error) {
 			return tape.AppendInt(dst, i), nil
 		}
 		f, err := value.Float64()
+		if n.Whole && err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+			return tape.AppendInt(dst, int64(f)), nil
+		}
 		if n.Kind == tape.Float && err == nil && !math.IsInf(f, 0) {
 			return tape.AppendFloat(dst, f), nil
 		}
@@ -137,6 +141,11 @@ func (e *encoder) value(dst []byte, n *tape.Node, v any) ([]byte, error) {
 			return tape.AppendString(dst, value), nil
 		case tape.Certificate:
 			return tape.AppendInt(dst, e.ordinal(value)), nil
+		case tape.Stamp:
+			var at time.Time
+			if len(value) <= 64 && at.UnmarshalText([]byte(value)) == nil {
+				return tape.AppendInt(dst, at.UnixMicro()), nil
+			}
 		}
 	case object:
 		switch n.Kind {
