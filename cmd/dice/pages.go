@@ -130,7 +130,7 @@ const recordsHead = `# Records
 
 DICE reads scan records as JSON lines (plain, .gz or .zst) or Parquet in three layouts: a folder per protocol, rows
 with all protocols below ` + "`data`" + `, and ` + "`result`" + ` as JSON text. Columns are found by name; a missing
-optional one is null. A JSON line is
+optional one is null. Where a STRUCT, LIST or MAP is listed, a column of texts is read as JSON. A JSON line is
 
 ` + "```" + `
 {"ip", "domain"?, "port"?, "data": {"<name>": {"status", "protocol", "timestamp", "result", "error"?}}}

@@ -30,9 +30,9 @@ func mqtt(m *maker) (*zgrab2.Mqtt, labels) {
 	if m.traits.tls {
 		l = mqttSelfSigned | mqttRead
 	}
-	topics := tape.Pairs[*[]string]{}
-	add := func(topic string, values ...string) {
-		topics = append(topics, tape.Pair[*[]string]{Key: topic, Value: &values})
+	topics := tape.Pairs[*[]*string]{}
+	add := func(topic, message string) {
+		topics = append(topics, tape.Pair[*[]*string]{Key: topic, Value: &[]*string{&message}})
 	}
 	if m.in(3, 4) {
 		l |= mqttInternal
@@ -106,9 +106,9 @@ func (m *maker) endpoint(url string, n int) (*zgrab2.Endpoint, labels) {
 	}
 	var tokens []*zgrab2.Token
 	for i, kind := range some(m.random, []int64{0, 1, 2}) {
-		token := &zgrab2.Token{PolicyID: ref(fmt.Sprint("policy", i)), TokenType: ref(kind), SecurityPolicyURI: ref("")}
+		token := &zgrab2.Token{PolicyID: ref(fmt.Sprint("policy", i)), TokenType: ref(kind), SecurityPolicyURI: quoted("")}
 		if own := pick(m.random, []string{"", "", "None", "Basic256", "Basic256Sha256"}); own != "" {
-			token.SecurityPolicyURI = ref(policyPrefix + own)
+			token.SecurityPolicyURI = quoted(policyPrefix + own)
 			if weak(own) {
 				l |= opcuaPolicies
 			}
@@ -119,7 +119,7 @@ func (m *maker) endpoint(url string, n int) (*zgrab2.Endpoint, labels) {
 		tokens = append(tokens, token)
 	}
 	return &zgrab2.Endpoint{
-		EndpointURL: ref(url), SecurityMode: ref(mode), SecurityPolicyURI: ref(policyPrefix + policy), SecurityLevel: ref(int64(n)),
+		EndpointURL: ref(url), SecurityMode: quoted(mode), SecurityPolicyURI: quoted(policyPrefix + policy), SecurityLevel: ref(int64(n)),
 		TransportProfileURI: ref("http://opcfoundation.org/UA-Profile/Transport/uatcp-uasc-uabinary"), UserIdentityTokens: &tokens,
 		Server: &zgrab2.Application{
 			ApplicationURI: ref("urn:" + m.tag() + ":server"), ProductURI: ref("urn:example:product"), ApplicationType: ref(int64(0)),
@@ -128,6 +128,9 @@ func (m *maker) endpoint(url string, n int) (*zgrab2.Endpoint, labels) {
 		},
 	}, l
 }
+
+// quoted returns the JSON of a text that needs no escapes.
+func quoted(text string) tape.Text { return tape.Text(`"` + text + `"`) }
 
 func (m *maker) nodes(url string) *tape.Pairs[*[]*zgrab2.Node] {
 	build := `{"ProductURI":"urn:example","ManufacturerName":"Example AG","ProductName":"Example ` + m.tag() +

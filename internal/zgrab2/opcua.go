@@ -5,35 +5,35 @@ import "github.com/dice-engine/dice/internal/tape"
 // Opcua is the result of the module opcua, of either ZGrab2.
 type Opcua struct {
 	IsOpcua          *bool                          `tape:"is_opcua" doc:"the host speaks OPC UA; some versions lose this member"`
-	Endpoints        *[]*Endpoint                   `tape:"endpoints" doc:"what GetEndpoints returned"`
-	DiscoveryServers *[]*Application                `tape:"discovery_servers" doc:"what FindServers returned"`
-	SecurityPolicies []string                       `tape:"security_policies" doc:"never filled"`
-	Nodes            *tape.Pairs[*[]*Node]          `tape:"nodes,pairs" doc:"nodes that could be read, by EndpointURL"`
-	SecurityUsed     *tape.Pairs[*EndpointSecurity] `tape:"endpoint_sec_used,pairs" doc:"how the scanner connected, by EndpointURL"`
-	ErrorMessage     *string                        `tape:"errormsg" doc:"why the scan stopped"`
+	Endpoints        *[]*Endpoint                   `tape:"endpoints,elements" doc:"what GetEndpoints returned"`
+	DiscoveryServers *[]*Application                `tape:"discovery_servers,lenient,elements" doc:"what FindServers returned"`
+	SecurityPolicies []string                       `tape:"security_policies,lenient" doc:"never filled"`
+	Nodes            *tape.Pairs[*[]*Node]          `tape:"nodes,elements" doc:"nodes that could be read, by EndpointURL"`
+	SecurityUsed     *tape.Pairs[*EndpointSecurity] `tape:"endpoint_sec_used,pairs,lenient,elements" doc:"how the scanner connected, by EndpointURL"`
+	ErrorMessage     *string                        `tape:"errormsg,lenient" doc:"why the scan stopped"`
 	Incomplete       tape.Text                      `tape:"incomplete" doc:"as JSON"`
-	ScanStatus       *string                        `tape:"scan_status" doc:"how far the scan came"`
-	AbortStage       *string                        `tape:"abort_stage" doc:"where it stopped"`
-	RDNS             *string                        `tape:"rdns" doc:"reverse name of the address"`
-	ScanDuration     *int64                         `tape:"scan_duration" doc:"nanoseconds"`
-	ReadDuration     *int64                         `tape:"read_duration" doc:"nanoseconds"`
-	BrowseDuration   *int64                         `tape:"browse_duration" doc:"nanoseconds"`
-	ReadRequests     *int64                         `tape:"num_read_req" doc:"read requests sent"`
-	BrowseRequests   *int64                         `tape:"num_browse_req" doc:"browse requests sent"`
-	BytesRead        *int64                         `tape:"bytes_read" doc:"octets received"`
-	BytesWritten     *int64                         `tape:"bytes_written" doc:"octets sent"`
-	CertificateTest  *tape.Pairs[string]            `tape:"endpoint_cert_test,pairs" doc:"what became of the scanner's certificate, by EndpointURL"`
+	ScanStatus       *string                        `tape:"scan_status,lenient" doc:"how far the scan came"`
+	AbortStage       *string                        `tape:"abort_stage,lenient" doc:"where it stopped"`
+	RDNS             *string                        `tape:"rdns,lenient" doc:"reverse name of the address"`
+	ScanDuration     *int64                         `tape:"scan_duration,lenient" doc:"nanoseconds"`
+	ReadDuration     *int64                         `tape:"read_duration,lenient" doc:"nanoseconds"`
+	BrowseDuration   *int64                         `tape:"browse_duration,lenient" doc:"nanoseconds"`
+	ReadRequests     *int64                         `tape:"num_read_req,lenient" doc:"read requests sent"`
+	BrowseRequests   *int64                         `tape:"num_browse_req,lenient" doc:"browse requests sent"`
+	BytesRead        *int64                         `tape:"bytes_read,lenient" doc:"octets received"`
+	BytesWritten     *int64                         `tape:"bytes_written,lenient" doc:"octets sent"`
+	CertificateTest  *tape.Pairs[string]            `tape:"endpoint_cert_test,pairs,lenient" doc:"what became of the scanner's certificate, by EndpointURL"`
 	Applications     tape.Text                      `tape:"applications" doc:"applications and their endpoints, as JSON (versions of 2025)"`
 }
 
 // Endpoint describes an endpoint (OPC 10000-4, 7.14).
 type Endpoint struct {
-	EndpointURL         *string      `tape:"EndpointURL" doc:"where it is reached"`
-	Server              *Application `tape:"Server" doc:"the application behind it"`
-	ServerCertificate   *string      `tape:"ServerCertificate" doc:"DER after DER, leaf first, base64"`
-	SecurityMode        *string      `tape:"SecurityMode,lenient" doc:"None, Sign, SignAndEncrypt or Invalid"`
-	SecurityPolicyURI   *string      `tape:"SecurityPolicyURI,lenient" doc:"security policy"`
-	UserIdentityTokens  *[]*Token    `tape:"UserIdentityTokens,lenient" doc:"how users may identify themselves"`
+	EndpointURL         *string      `tape:"EndpointURL,lenient" doc:"where it is reached"`
+	Server              *Application `tape:"Server,lenient" doc:"the application behind it"`
+	ServerCertificate   *string      `tape:"ServerCertificate,lenient" doc:"DER after DER, leaf first, base64"`
+	SecurityMode        tape.Text    `tape:"SecurityMode,bare" doc:"None, Sign, SignAndEncrypt or Invalid; anything else as JSON, like the number 1"`
+	SecurityPolicyURI   tape.Text    `tape:"SecurityPolicyURI,bare" doc:"security policy; what is no text as JSON"`
+	UserIdentityTokens  *[]*Token    `tape:"UserIdentityTokens,lenient,elements" doc:"how users may identify themselves"`
 	TransportProfileURI *string      `tape:"TransportProfileURI,lenient" doc:"transport profile"`
 	SecurityLevel       *int64       `tape:"SecurityLevel,lenient" doc:"the server's own ranking"`
 	Description         tape.Text    `tape:"EndpointDescription" doc:"the description, as JSON (versions of 2024 and 2025)"`
@@ -46,11 +46,11 @@ type Endpoint struct {
 
 // Token is a user token policy (OPC 10000-4, 7.41).
 type Token struct {
-	PolicyID          *string `tape:"PolicyID,lenient" doc:"the server's name for it"`
-	TokenType         *int64  `tape:"TokenType,lenient" doc:"0 anonymous, 1 user name, 2 certificate, 3 issued"`
-	IssuedTokenType   *string `tape:"IssuedTokenType,lenient" doc:"kind of an issued token"`
-	IssuerEndpointURL *string `tape:"IssuerEndpointURL,lenient" doc:"who issues it"`
-	SecurityPolicyURI *string `tape:"SecurityPolicyURI,lenient" doc:"policy that protects the token; empty: the endpoint's"`
+	PolicyID          *string   `tape:"PolicyID,lenient" doc:"the server's name for it"`
+	TokenType         *int64    `tape:"TokenType,lenient,whole" doc:"0 anonymous, 1 user name, 2 certificate, 3 issued"`
+	IssuedTokenType   *string   `tape:"IssuedTokenType,lenient" doc:"kind of an issued token"`
+	IssuerEndpointURL *string   `tape:"IssuerEndpointURL,lenient" doc:"who issues it"`
+	SecurityPolicyURI tape.Text `tape:"SecurityPolicyURI,bare" doc:"policy that protects the token, as with endpoints; empty: the endpoint's"`
 }
 
 // Application describes an application (OPC 10000-4, 7.2).
@@ -84,7 +84,7 @@ type EndpointSecurity struct {
 type Node struct {
 	NodeID          *string    `tape:"node_id,lenient" doc:"its identity"`
 	NodeClass       *string    `tape:"node_class,lenient" doc:"object, variable, method …"`
-	BrowseName      *string    `tape:"browse_name,lenient" doc:"its name"`
+	BrowseName      *string    `tape:"browse_name|browseName,lenient" doc:"its name"`
 	DisplayName     *string    `tape:"display_name,lenient" doc:"its name for people"`
 	Description     *string    `tape:"description,lenient" doc:"what it is"`
 	DataType        *string    `tape:"data_type,lenient" doc:"type of its value"`
