@@ -143,7 +143,7 @@ func (e *encoder) value(dst []byte, n *tape.Node, v any) ([]byte, error) {
 			return tape.AppendInt(dst, e.ordinal(value)), nil
 		case tape.Stamp:
 			var at time.Time
-			if len(value) <= 64 && at.UnmarshalText([]byte(value)) == nil {
+			if len(value) <= 64 && at.UnmarshalText([]byte(value)) == nil && at.UTC().Year() >= 1 && at.UTC().Year() <= 9999 {
 				return tape.AppendInt(dst, at.UnixMicro()), nil
 			}
 		}
