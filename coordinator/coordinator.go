@@ -259,8 +259,11 @@ func (c *Coordinator) createPlan(ctx context.Context, plan *shard.Plan) (*shard.
 		return nil, made
 	}
 	m, err := published(ctx, c.deps.Out, plan.Digest)
-	if m != nil && made == nil {
+	switch {
+	case m != nil && made == nil:
 		err = c.deps.Out.Remove(ctx, c.key.PlanKey())
+	case errors.Is(err, ErrTaken), errors.Is(err, ErrCancelled):
+		err = nil // readPlan looks whose the output is by now, and removes what is made here
 	}
 	return m, err
 }
