@@ -137,13 +137,14 @@ optional one is null. Where a STRUCT, LIST or MAP is listed, a column of texts i
 ` + "```" + `
 
 In Parquet, ` + "`timestamp`" + ` is a TIMESTAMP of any unit (INT96 too), a DATE, which stands for its midnight in UTC, or an RFC 3339
-string, plain or as JSON; a string that is none is null. Any other type, like a number whose unit would be a guess, rejects the
-whole object.
+string, plain or as JSON; a string that is none is null. Any other type, like a number whose unit would be a guess, rejects
+the records that have such a time.
 
 A ` + "`port`" + ` and an integer of a result may also be FLOAT or DOUBLE, in which many tools keep integers that may be missing: NaN is
 null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record.
 
-What is compressed with bzip2, xz, lz4, Brotli, zip or 7z is not read, and rejected as a whole.
+What is compressed with bzip2, xz, lz4, Brotli, zip or 7z is not read, and rejected as a whole. So is a row group of Parquet whose
+pages in hand, one of each column, come to more than 384 MiB in a file of less than a sixteenth of that, or to 1 GiB.
 
 A time outside the years 1 to 9999 UTC is null, and a certificate that has one cannot be read.
 

@@ -21,14 +21,16 @@ var foreigners = []struct {
 	{"bzip2", "BZh"}, {"xz", "\xfd7zXZ\x00"}, {"lz4", "\x04\x22\x4d\x18"}, {"zip", "PK\x03\x04"}, {"7z", "7z\xbc\xaf\x27\x1c"},
 }
 
-// foreignTo tells the compression that is not read by the first octets, or by the name where these say nothing; "" is none.
+// foreignTo tells the compression that is not read by the first octets; "" is none. Brotli has no such octets: it goes by the
+// name where they are no text either.
 func foreignTo(name string, magic []byte) foreign {
 	for _, f := range foreigners {
 		if bytes.HasPrefix(magic, []byte(f.magic)) {
 			return f.foreign
 		}
 	}
-	if strings.HasSuffix(strings.ToLower(name), ".br") {
+	text := len(magic) == 0 || magic[0] == '{' || magic[0] == 0xef || bytes.IndexByte([]byte(" \t\r\n"), magic[0]) >= 0
+	if strings.HasSuffix(strings.ToLower(name), ".br") && !text && formatOf(magic) == plainLines {
 		return "Brotli"
 	}
 	return ""

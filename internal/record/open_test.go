@@ -48,6 +48,17 @@ func TestForeignCompression(t *testing.T) {
 	}
 }
 
+// TestBrotliIsNoName: text, and what has the first octets of a format, is that, though a country's scans end with .br.
+func TestBrotliIsNoName(t *testing.T) {
+	for data, want := range map[string]objectFormat{
+		`{"ip":"192.0.2.1"}`: plainLines, "\n{}": plainLines, "PAR1....": parquetFile, "\x1f\x8b\x08\x00....": gzipLines, "": plainLines,
+	} {
+		if got, err := detect(objectOf("scan/hosts.br", []byte(data))); got != want || err != nil {
+			t.Errorf("%q: format %d, %v, want %d", data, got, err, want)
+		}
+	}
+}
+
 func TestOpenReportsTheStore(t *testing.T) {
 	broken := errors.New("connection reset")
 	_, err := Open(context.Background(), Object{Name: "x", Size: 9, ReaderAt: flaky{nil, 0, broken}}, whole, nil, DefaultLimits)

@@ -138,6 +138,7 @@ func (c *compact) dataHeaderV2(h *pageHeader) bool {
 // workshop is what the cursors of a reader share.
 type workshop struct {
 	limits   Limits
+	size     int64 // of the file
 	inflater inflater
 	held     int64 // octets of decompressed pages and dictionaries
 	entries  int64 // that may still be read
@@ -151,7 +152,7 @@ const (
 )
 
 func newWorkshop(lim Limits, size int64) *workshop {
-	return &workshop{limits: lim, entries: freeEntries + size*entriesPerOctet, octets: freeOctets + size*octetsPerOctet}
+	return &workshop{limits: lim, size: size, entries: freeEntries + size*entriesPerOctet, octets: freeOctets + size*octetsPerOctet}
 }
 
 // spend accounts for a page that is about to be decoded.
@@ -179,9 +180,10 @@ func (w *workshop) room(buffer []byte, size int64) ([]byte, error) {
 }
 
 // hold accounts for octets that are in hand from now on, over all columns: one page of the largest size, and half as much
-// beside it.
+// beside it; four of them, if the file has a sixteenth of that itself.
 func (w *workshop) hold(octets int64) error {
-	if w.held+octets > w.limits.Page+w.limits.Page/2 {
+	page := w.limits.Page
+	if w.held+octets > max(page+page/2, min(4*page, 16*w.size)) {
 		return fmt.Errorf("pages and dictionaries in hand of %d octets: %w", w.held+octets, ErrLimit)
 	}
 	w.held += octets

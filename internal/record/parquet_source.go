@@ -18,6 +18,9 @@ type source struct {
 
 	protocol, status, port, time *cursor
 
+	noTime    error   // what is wrong with records that have a time, where its column cannot hold one
+	wrongTime *cursor // that column; nil: nothing tells which records those are
+
 	text   *cursor  // the result as JSON text
 	trees  []*bound // by want; nil: every result is null
 	faults []error  // by want: why its columns cannot be read
@@ -34,7 +37,7 @@ type source struct {
 
 // envelope returns the cursors that are read for every record.
 func (s *source) envelope() []*cursor {
-	return slices.DeleteFunc([]*cursor{s.group, s.protocol, s.status, s.port, s.time}, func(c *cursor) bool { return c == nil })
+	return slices.DeleteFunc([]*cursor{s.group, s.protocol, s.status, s.port, s.time, s.wrongTime}, func(c *cursor) bool { return c == nil })
 }
 
 // results returns the cursors that are read for records of one want.
@@ -91,8 +94,9 @@ func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error)
 	if s.port, err = b.envelopeColumn(parent, "port", isNumber, "a port"); err != nil {
 		return nil, err
 	}
-	if s.time, err = b.envelopeColumn(parent, "timestamp", isTime, "a TIMESTAMP, a DATE or an RFC 3339 string"); err != nil {
-		return nil, err
+	s.time, s.noTime = b.envelopeColumn(parent, "timestamp", isTime, "a TIMESTAMP, a DATE or an RFC 3339 string")
+	if col := parent.child("timestamp"); s.noTime != nil && col.leaf >= 0 && col.repetition != repRepeated {
+		s.wrongTime = b.cursorOf(col, true)
 	}
 	s.trees, s.faults = make([]*bound, len(wants)), make([]error, len(wants))
 	result := b.optional(parent, "result")
@@ -139,6 +143,8 @@ func (s *source) read(r *parquetReader, row *Row) error {
 		return nil // nobody's record cannot be wrong
 	case err != nil:
 		return err
+	case s.noTime != nil && s.hasWrongTime():
+		return s.noTime
 	case int64(len(row.Status)) > r.limits.Field:
 		return fmt.Errorf("status of %d octets: %w", len(row.Status), ErrLimit)
 	}
@@ -200,6 +206,12 @@ func (s *source) micros() (int64, bool) {
 		s.lastTime = append(make([]byte, 0, 40), text[:min(len(text), 64)]...)
 	}
 	return s.lastMicros, s.lastTimed
+}
+
+// hasWrongTime says whether the record at hand has a time that cannot be read: null and NaN are none.
+func (s *source) hasWrongTime() bool {
+	c := s.wrongTime
+	return c == nil || c.present() && !(isFloat(c.col) && math.IsNaN(float(c)))
 }
 
 // unquoted is what a JSON string without escapes says. No other value is a time without its quotes.

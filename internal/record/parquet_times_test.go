@@ -86,8 +86,8 @@ func TestParquetTimes(t *testing.T) {
 	}
 }
 
-// TestParquetNoTimes refuses whole objects whose times could only be guessed, as without them labels would be missing and
-// nobody would know.
+// TestParquetNoTimes rejects records whose times could only be guessed, as without them labels would be missing and nobody
+// would know.
 func TestParquetNoTimes(t *testing.T) {
 	number := parquet.ValueOf(int64(1742203800))
 	for typ, c := range map[string]struct {
@@ -104,8 +104,8 @@ func TestParquetNoTimes(t *testing.T) {
 		"repeated BYTE_ARRAY": {parquet.Repeated(parquet.Leaf(parquet.ByteArrayType)), parquet.ValueOf("2025-03-17T09:30:00Z")},
 	} {
 		all, counts := readParquet(t, timedFile(t, c.node, c.value, c.value), everything, allWants(), DefaultLimits)
-		want := "2 rows: column timestamp is " + typ + " where a TIMESTAMP, a DATE or an RFC 3339 string is needed"
-		if len(all) != 1 || all[0].Error != want || counts.Rejected != 2 {
+		want := "0 rows: column timestamp is " + typ + " where a TIMESTAMP, a DATE or an RFC 3339 string is needed"
+		if len(all) != 2 || all[0].Error != want || all[1].Error != want || counts.WithRecords != 2 {
 			t.Errorf("got %+v, %+v, want %s", all, counts, want)
 		}
 	}
@@ -122,9 +122,31 @@ func TestParquetNoTimesBelowData(t *testing.T) {
 			XMPP response `parquet:"xmpp"`
 		} `parquet:"data"`
 	}
-	all, _ := readParquet(t, objectOf("x", writeGo(t, make([]row, 3))), everything, allWants(), DefaultLimits)
-	want := "3 rows: column data.xmpp.timestamp is INT64 where a TIMESTAMP, a DATE or an RFC 3339 string is needed"
+	rows := make([]row, 1)
+	rows[0].Data.XMPP.Status, rows[0].Data.XMPP.Time = "success", 1742203800
+	file := objectOf("x", writeGo(t, rows))
+	all, _ := readParquet(t, file, everything, allWants(), DefaultLimits)
+	want := "0 rows: column data.xmpp.timestamp is INT64 where a TIMESTAMP, a DATE or an RFC 3339 string is needed"
 	if len(all) != 1 || all[0].Error != want {
 		t.Errorf("got %+v, want %s", all, want)
+	}
+	if all, _ = readParquet(t, file, everything, wantOnly("mqtt"), DefaultLimits); len(all) != 1 || all[0].Error != "" {
+		t.Errorf("of a protocol that nobody wants: %+v", all)
+	}
+}
+
+// TestParquetTimesThatAreNone: a column of numbers without any is no time at all, as tools write it where all are missing.
+func TestParquetTimesThatAreNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		node  parquet.Node
+		value parquet.Value
+	}{
+		"null": {parquet.Optional(parquet.Int(32)), parquet.NullValue()},
+		"NaN":  {parquet.Leaf(parquet.DoubleType), parquet.ValueOf(math.NaN())},
+	} {
+		all, _ := readParquet(t, timedFile(t, c.node, c.value), everything, allWants(), DefaultLimits)
+		if len(all) != 1 || all[0].Error != "" || all[0].HasTime {
+			t.Errorf("%s: got %+v", name, all)
+		}
 	}
 }

@@ -269,7 +269,7 @@ func TestFalseStartsAreSeenThrough(t *testing.T) {
 	}
 }
 
-// TestSlicesFitAroundDamage: wherever an object is cut, a damaged member is rejected by a slice, and those around it are
+// TestSlicesFitAroundDamage: wherever an object is cut, a damaged member is rejected by a slice, and those before it are
 // read. The slice that it lies in does not find it, so that the one before has to tell.
 func TestSlicesFitAroundDamage(t *testing.T) {
 	for seed := range uint64(40) {
@@ -279,14 +279,14 @@ func TestSlicesFitAroundDamage(t *testing.T) {
 			starts := []int64{}
 			for i := range 8 {
 				starts = append(starts, int64(len(data)))
-				data = append(data, oneMember(t, r, fmt.Appendf(nil, "{\"ip\":\"member %d\"}\n%s\n", i, scanText(r, 30)), f)...)
+				data = append(data, oneMember(t, r, fmt.Appendf(nil, "\"member %d\"\n%s\n", i, scanText(r, 30)), f)...)
 			}
 			damaged := r.IntN(len(starts))
 			end := append(starts, int64(len(data)))[damaged+1]
 			for i := starts[damaged] + r.Int64N(end-starts[damaged]); i < end; i++ {
 				data[i] ^= 0x55
 			}
-			checkAroundDamage(t, objectOf("x"+ending, data), randomSlices(r, int64(len(data)), 6))
+			checkAroundDamage(t, objectOf("x"+ending, data), randomSlices(r, int64(len(data)), 6), damaged)
 			if t.Failed() {
 				t.Fatalf("seed %d, %s: member %d is damaged", seed, ending, damaged)
 			}
@@ -294,13 +294,16 @@ func TestSlicesFitAroundDamage(t *testing.T) {
 	}
 }
 
-// checkAroundDamage wants slices that fit together but where one of them tells of damage, which one of them does.
-func checkAroundDamage(t *testing.T, obj Object, cuts []Slice) {
+// checkAroundDamage wants slices that fit together but where one of them tells of damage, which one of them does, and the
+// members before it.
+func checkAroundDamage(t *testing.T, obj Object, cuts []Slice, damagedMember int) {
 	t.Helper()
 	const unknown = -1
 	end, told := int64(0), 0
+	seen := ""
 	for _, s := range cuts {
 		out, counts := readAll(t, obj, s, DefaultLimits)
+		seen += strings.Join(out, "\n")
 		damaged := len(out) > 0 && strings.Contains(out[len(out)-1], "object is cut off or damaged")
 		if damaged {
 			told++
@@ -318,6 +321,11 @@ func checkAroundDamage(t *testing.T, obj Object, cuts []Slice) {
 	}
 	if end != unknown && end != obj.Size || told == 0 {
 		t.Errorf("slices %v: %d tell of damage, the last member ends at %d of %d", cuts, told, end, obj.Size)
+	}
+	for i := range damagedMember {
+		if n := strings.Count(seen, fmt.Sprintf("member %d", i)); n != 1 {
+			t.Errorf("slices %v: member %d was read %d times", cuts, i, n)
+		}
 	}
 }
 
