@@ -252,18 +252,15 @@ func (c *Coordinator) prepare(ctx context.Context, digest string) (*shard.Manife
 }
 
 // createPlan makes the plan, unless it is there. That of a published job is removed once the manifest is there, so who can
-// make it anew finds the manifest now; then the plan is taken back.
+// make it anew finds the manifest now, as does whose output was cancelled or taken meanwhile; then the plan is taken back.
 func (c *Coordinator) createPlan(ctx context.Context, plan *shard.Plan) (*shard.Manifest, error) {
 	made := createJSON(ctx, c.deps.Out, c.key.PlanKey(), plan)
 	if made != nil && !errors.Is(made, store.ErrExists) {
 		return nil, made
 	}
 	m, err := published(ctx, c.deps.Out, plan.Digest)
-	switch {
-	case m != nil && made == nil:
-		err = c.deps.Out.Remove(ctx, c.key.PlanKey())
-	case errors.Is(err, ErrTaken), errors.Is(err, ErrCancelled):
-		err = nil // readPlan looks whose the output is by now, and removes what is made here
+	if made == nil && (m != nil || errors.Is(err, ErrTaken) || errors.Is(err, ErrCancelled)) {
+		err = errors.Join(err, c.deps.Out.Remove(ctx, c.key.PlanKey()))
 	}
 	return m, err
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -167,5 +168,26 @@ func TestPublishedMeanwhile(t *testing.T) {
 				t.Errorf("the plan is there: %v", err)
 			}
 		})
+	}
+}
+
+// TestCancelledMeanwhile: a job that is cancelled between its claim and its plan has no plan afterwards, and is not begun.
+func TestCancelledMeanwhile(t *testing.T) {
+	out := localFolder(t, t.TempDir())
+	plan := ""
+	racing := hooked{out, func(call, key string) {
+		if call == "create" && strings.HasSuffix(key, "/plan.json") {
+			plan = key
+			if err := createJSON(t.Context(), out, shard.ManifestKey, shard.Manifest{Cancelled: true}); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	_, err := newTestCoordinator(t, twoObjects(t), racing, func(task queue.Task) { t.Errorf("task %s was handed out", task) }).Run(t.Context())
+	if !errors.Is(err, ErrCancelled) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := out.Stat(t.Context(), plan); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the plan is there: %v", err)
 	}
 }

@@ -42,6 +42,12 @@ func (p *Places) Bucket(ctx context.Context, place string) (store.Bucket, error)
 }
 
 func (p *Places) dial(ctx context.Context, place string) (store.Bucket, error) {
+	p.mu.Lock()
+	b := p.buckets[place] // somebody may have been faster
+	p.mu.Unlock()
+	if b != nil {
+		return b, nil
+	}
 	b, err := p.open(ctx, place)
 	if err != nil {
 		return nil, err

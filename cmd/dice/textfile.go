@@ -51,7 +51,12 @@ func createFile(name string) (*textFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return createBeside(name, info)
+	f, err := createBeside(name, info)
+	if errors.Is(err, fs.ErrPermission) { // the file may be written, and its folder may not
+		there, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
+		return &textFile{file: there, buffer: bufio.NewWriterSize(there, 1<<20)}, err
+	}
+	return f, err
 }
 
 // createBeside starts what will have a name, with the rights of the file that has it now.

@@ -9,7 +9,8 @@ import (
 )
 
 // errAddress stands for every fault of an address, as an error that quotes it would quote its token or password.
-var errAddress = errors.New("the URL cannot be read: special characters in a token, a user or a password are to be percent-encoded")
+var errAddress = errors.New("the URL cannot be read: special characters in a token, a user or a password are to be percent-encoded, " +
+	"and of several servers each has its scheme")
 
 // checkAddress refuses an address, one or several URLs with commas, whose token or password would be taken for a host,
 // which is looked up, and so told to others. That happens to one with a '/', '?', '#' or ',' in it.

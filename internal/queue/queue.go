@@ -115,12 +115,16 @@ func Open(ctx context.Context, conn *Conn, job string, cfg Config) (*Queue, erro
 	}
 	q := &Queue{job: job, cfg: cfg.withDefaults(), conn: conn, js: js}
 	told := seldom{every: openAgain}
+	var last error // that says why, other than that time is up
 	for deadline := time.Now().Add(openPatience); ; {
 		err := q.create(ctx)
 		if err == nil {
 			return q, nil
 		}
-		if ctx.Err() != nil || time.Now().After(deadline) || hopeless(err) {
+		if ctx.Err() != nil && last != nil {
+			return nil, fmt.Errorf("open queue of job %s: %w; last try: %w", job, context.Cause(ctx), last)
+		}
+		if last = err; ctx.Err() != nil || time.Now().After(deadline) || hopeless(err) {
 			return nil, fmt.Errorf("open queue of job %s: %w", job, err)
 		}
 		if told.due(time.Now()) {

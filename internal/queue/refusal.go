@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 )
@@ -21,11 +22,11 @@ func unauthorized(err error) bool {
 		errors.Is(err, nats.ErrAccountAuthExpired)
 }
 
-// uncertified: the server ended the handshake, which it does when it wants a certificate, or another one. Go gives an alert
-// of the other side no type of its own.
+// uncertified: the server ended the handshake, as it wants a certificate, or another one. Go gives an alert of the other side
+// no type of its own.
 func uncertified(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "remote error"
+	return errors.As(err, &op) && op.Op == "remote error" && strings.Contains(op.Err.Error(), "certificate")
 }
 
 // untrusted: the server cannot prove who it is.

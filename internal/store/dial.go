@@ -74,7 +74,7 @@ func AbortStale(ctx context.Context, b Bucket, prefix string, before time.Time) 
 	return abortStale(ctx, b, stale{prefix: prefix, deep: true, before: before})
 }
 
-// AbortStaleAtRoot is AbortStale for keys without a slash alone: what lies deeper may be somebody else's.
+// AbortStaleAtRoot drops such temporary files of a folder itself. What lies deeper, and uploads on S3, may be somebody else's.
 func AbortStaleAtRoot(ctx context.Context, b Bucket, before time.Time) (int, error) {
 	return abortStale(ctx, b, stale{before: before})
 }
