@@ -140,10 +140,14 @@ func oneArgument(c *cli.Context, what string) (string, error) {
 	return c.Args().First(), nil
 }
 
-// noArguments refuses arguments.
+// noArguments refuses arguments. What a shell has made of a pattern looks like some.
 func noArguments(c *cli.Context) error {
-	if c.NArg() != 0 {
-		return fmt.Errorf("%w: %s takes no argument, and got %q", errUsage, c.Command.HelpName, c.Args().First())
+	if c.NArg() == 0 {
+		return nil
 	}
-	return nil
+	hint := ""
+	if len(c.StringSlice("file")) > 0 {
+		hint = " (put patterns in quotes, or the shell expands them)"
+	}
+	return fmt.Errorf("%w: %s takes no argument, and got %q%s", errUsage, c.Command.HelpName, c.Args().First(), hint)
 }
