@@ -91,7 +91,7 @@ func newDeltaBytes(c *column, data []byte, lim Limits) (values, error) {
 	if c.kind != typeBytes && c.kind != typeFixed {
 		return nil, errEncoding
 	}
-	p := &deltaBytes{most: lim.Page}
+	p := &deltaBytes{most: lim.Page / 2} // the buffer that grows to it takes up to twice as much
 	if c.kind == typeFixed {
 		p.width = c.width
 	}
