@@ -46,20 +46,7 @@ func answers(t *testing.T, pattern string) map[string][]string {
 	for _, p := range list {
 		wants = append(wants, record.Want{Protocol: p.Name, Result: p.Input})
 	}
-	names, err := filepath.Glob(pattern)
-	if err != nil || len(names) == 0 {
-		t.Fatalf("%s matches %v, %v", pattern, names, err)
-	}
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		o := record.Object{Name: name, Size: int64(len(text)), ReaderAt: bytes.NewReader(text)}
-		reader, err := record.Open(context.Background(), o, record.Slice{To: o.Size}, wants, record.DefaultLimits)
-		if err != nil {
-			t.Fatal(err)
-		}
+	eachFile(t, pattern, wants, func(reader record.Reader) {
 		for row := range kept(t, reader) {
 			p := list[row.Want]
 			fingerprint, labels, ok, err := p.Identify(string(row.Status) == "success", row.Result, nil)
@@ -71,7 +58,7 @@ func answers(t *testing.T, pattern string) map[string][]string {
 					row.Time, row.HasTime, labels, tape.AppendJSON(p.Output, nil, fingerprint), row.Certificates))
 			}
 		}
-	}
+	})
 	return all
 }
 
@@ -83,9 +70,6 @@ func kept(t *testing.T, reader record.Reader) func(yield func(*record.Row) bool)
 			var bad *record.RowError
 			switch {
 			case err == io.EOF:
-				if err := reader.Close(); err != nil {
-					t.Fatal(err)
-				}
 				return
 			case errors.As(err, &bad):
 			case err != nil:

@@ -69,13 +69,19 @@ func rows(t *testing.T, pattern string) map[string][]string {
 	for _, r := range zgrab2.All() {
 		wants = append(wants, record.Want{Protocol: r.Protocol, Result: r.Shape})
 	}
+	all := map[string][]string{}
+	eachFile(t, pattern, wants, func(reader record.Reader) { readAll(t, reader, wants, all) })
+	return all
+}
+
+// eachFile reads the files that match a pattern, in the order of their names.
+func eachFile(t *testing.T, pattern string, wants []record.Want, read func(record.Reader)) {
+	t.Helper()
 	names, err := filepath.Glob(pattern)
 	if err != nil || len(names) == 0 {
 		t.Fatalf("%s matches %v, %v", pattern, names, err)
 	}
-	slices.Sort(names)
-	all := map[string][]string{}
-	for _, name := range names {
+	for _, name := range names { // which Glob sorts
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -85,12 +91,11 @@ func rows(t *testing.T, pattern string) map[string][]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		readAll(t, reader, wants, all)
+		read(reader)
 		if err := reader.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return all
 }
 
 func readAll(t *testing.T, reader record.Reader, wants []record.Want, all map[string][]string) {
