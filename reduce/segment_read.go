@@ -38,6 +38,8 @@ type SegmentReader struct {
 	// OnCertificate, if set, is called for every certificate of the lane before any record with it is returned, in
 	// order of their indices, without gaps.
 	OnCertificate func(*SegmentCertificate)
+	// OnLarge, if set, is called before a block with a record of many megabytes is read, or unpacked.
+	OnLarge func()
 
 	r      io.ReaderAt
 	blocks []blockAt
@@ -162,6 +164,7 @@ const (
 // fetch returns the next block as stored, reading those that follow closely along with it.
 func (s *SegmentReader) fetch() ([]byte, error) {
 	next := s.blocks[0]
+	s.announce(next.length)
 	if next.offset < s.at || next.end() > s.at+int64(len(s.ahead)) {
 		s.at = next.offset
 		n := reach(s.blocks) - s.at
@@ -176,6 +179,13 @@ func (s *SegmentReader) fetch() ([]byte, error) {
 	}
 	s.blocks = s.blocks[1:]
 	return s.ahead[next.offset-s.at : next.end()-s.at], nil
+}
+
+// announce tells of a block of so many octets, stored or not.
+func (s *SegmentReader) announce(octets int64) {
+	if octets > largeBlock && s.OnLarge != nil {
+		s.OnLarge()
+	}
 }
 
 // reach tells how far to read at once.
@@ -196,6 +206,7 @@ func (s *SegmentReader) load() error {
 	if err != nil {
 		return err
 	}
+	s.announce(run.RawSize(block))
 	s.raw, err = run.Unpack(shrink(s.raw), block, maxBlock)
 	if cap(s.ahead) > maxAhead {
 		s.ahead = nil

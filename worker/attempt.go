@@ -31,6 +31,8 @@ type attempt struct {
 	log     *slog.Logger
 	created []string // keys of work files that are visible
 	finals  []string // keys of files of the result that this attempt made visible
+	turns   chan struct{}
+	hasTurn bool
 
 	at      *place          // what a map task reads
 	leftOut []shard.Failure // objects that a map task does without
@@ -40,6 +42,7 @@ type attempt struct {
 type movement struct {
 	rows  atomic.Int64
 	bytes atomic.Int64
+	waits atomic.Int64 // seconds that it waited for other tasks of this process
 }
 
 // ErrNonDeterministic: a finished output file differs from what the task made again. This is a fault of DICE.

@@ -117,7 +117,12 @@ func (x *partWriter) compose(task int, rec *reduce.SegmentRecord, attached *cert
 	if err := x.table.open(); err != nil {
 		return err
 	}
-	w := x.table.rows
+	w, large := x.table.rows, len(rec.Fingerprint) > record.LargeRow
+	if large {
+		if err := w.EndGroup(); err != nil {
+			return err
+		}
+	}
 	putText(w, fieldIP, rec.IP)
 	putText(w, fieldDomain, rec.Domain)
 	putNumber(w, fieldPort, rec.Port)
@@ -146,7 +151,10 @@ func (x *partWriter) compose(task int, rec *reduce.SegmentRecord, attached *cert
 	}
 	putText(w, fieldSourceObject, x.url)
 	putNumber(w, fieldSourceRow, x.sourceRow(task, int(rec.Slice), rec.Row))
-	return w.EndRow()
+	if err := w.EndRow(); err != nil || !large {
+		return err
+	}
+	return w.EndGroup()
 }
 
 // met is the note of what was met once: what is not met again is not worth a fragment.

@@ -118,7 +118,7 @@ func (a *attempt) openInput(s shard.Slice) (record.Object, record.Slice, *witnes
 		return record.Object{}, record.Slice{}, nil, err
 	}
 	file, seen := watchOver(in.Place, store.Open(a.ctx, bucket, store.Info{Key: in.Key, Size: in.Size, ETag: in.ETag}))
-	return record.Object{Name: in.URL, Size: in.Size, ReaderAt: file}, record.Slice{From: s.From, To: s.To}, seen, nil
+	return record.Object{Name: in.URL, Size: in.Size, ReaderAt: file, OnLarge: a.takeTurn}, record.Slice{From: s.From, To: s.To}, seen, nil
 }
 
 func (x *mapper) slice(i int) error {
@@ -172,6 +172,7 @@ func (x *mapper) rows(i int, reader record.Reader) error {
 	for {
 		if rows == moveRows {
 			move()
+			x.endTurn()
 		}
 		rows++
 		if err := x.next(i, reader); err == io.EOF {
@@ -254,6 +255,9 @@ const huge = 16 << 20
 
 // identify asks the signature, unless it has answered for the same record before.
 func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
+	if len(row.Result) > record.LargeRow {
+		x.takeTurn()
+	}
 	if len(row.Result) > memorable {
 		a, err := x.ask(row, success)
 		if len(row.Result) > huge {

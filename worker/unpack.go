@@ -92,5 +92,5 @@ func (a *attempt) openSlice(s shard.Slice) (record.Object, record.Slice, *witnes
 	in := a.plan.Inputs[s.Input]
 	from, to := text.Part(s, in.Size)
 	reader := newTextReader(store.Open(a.ctx, a.out, store.Info{Key: text.Text.Key, Size: text.Text.Size}), text.Blocks)
-	return record.Object{Name: in.URL, Size: text.Size, ReaderAt: reader, Text: true}, record.Slice{From: from, To: to}, nil, nil
+	return record.Object{Name: in.URL, Size: text.Size, ReaderAt: reader, Text: true, OnLarge: a.takeTurn}, record.Slice{From: from, To: to}, nil, nil
 }

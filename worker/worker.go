@@ -63,6 +63,7 @@ type Worker struct {
 	log   *slog.Logger
 	hands *hands
 	jobs  *jobs
+	turns chan struct{}
 }
 
 // New returns a worker that takes tasks from taker, and opens inputs and outputs through places.
@@ -70,7 +71,7 @@ func New(cfg Config, taker *queue.Taker, places *Places, log *slog.Logger) (*Wor
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("configure worker: %w", err)
 	}
-	return &Worker{cfg: cfg, taker: taker, log: log, hands: newHands(), jobs: newJobs(places)}, nil
+	return &Worker{cfg: cfg, taker: taker, log: log, hands: newHands(), jobs: newJobs(places), turns: newTurns(cfg.Memory)}, nil
 }
 
 var errLeaving = errors.New("worker leaves")
@@ -255,7 +256,7 @@ func (w *Worker) keep(ctx context.Context, lease *queue.Lease, moved *movement, 
 			return
 		case <-ticker.C:
 		}
-		now := moved.rows.Load() + moved.bytes.Load()
+		now := moved.rows.Load() + moved.bytes.Load() + moved.waits.Load()
 		if now != last {
 			last, since = now, time.Now()
 		} else if time.Since(since) > maxStill {
@@ -327,8 +328,9 @@ func (w *Worker) run(ctx context.Context, lease *queue.Lease, slot *memos, moved
 	defer os.RemoveAll(scratch)
 	a := &attempt{
 		job: j, ctx: ctx, stage: shard.Stage(lease.Task.Stage), task: lease.Task.ID,
-		budget: w.cfg.sorterBudget(), scratch: scratch, moved: moved, log: w.log,
+		budget: w.cfg.sorterBudget(), scratch: scratch, moved: moved, log: w.log, turns: w.turns,
 	}
+	defer a.endTurn()
 	if _, err := a.out.Stat(ctx, a.key.CommitKey(a.stage, a.task)); !errors.Is(err, store.ErrNotFound) {
 		return err // done already, or the store does not say
 	}

@@ -141,6 +141,8 @@ func (x *partWriter) writeCarried(task int) error {
 	if err != nil {
 		return err
 	}
+	defer x.endTurn()
+	segment.OnLarge = x.takeTurn
 	var failed error
 	segment.OnCertificate = func(c *reduce.SegmentCertificate) {
 		if err := x.judge(task, c); err != nil && failed == nil {

@@ -79,7 +79,7 @@ func openLines(ctx context.Context, obj Object, s Slice, f objectFormat, lim Lim
 		}
 		r.text = members
 	}
-	r.split = newSplitter(r.text, lim)
+	r.split = newSplitter(r.text, lim, obj.OnLarge)
 	if s.From > 0 {
 		if err := r.split.skip(r.text.last); err != nil {
 			r.stop(nil, err)

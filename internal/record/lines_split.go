@@ -17,10 +17,11 @@ type splitter struct {
 	start, end int   // of what is read and not yet handed out
 	offset     int64 // of start in the stream
 	err        error
+	onLarge    func() // called before more than LargeRow octets of a line are held; nil: nobody
 }
 
-func newSplitter(from io.Reader, limits Limits) *splitter {
-	return &splitter{from: from, limit: limits.Line, keep: limits.Content, buffer: make([]byte, splitOctets)}
+func newSplitter(from io.Reader, limits Limits, onLarge func()) *splitter {
+	return &splitter{from: from, limit: limits.Line, keep: limits.Content, buffer: make([]byte, splitOctets), onLarge: onLarge}
 }
 
 // next returns the next line without its LF; it is valid until the next call. Of a line over the limit, which long
@@ -79,6 +80,9 @@ func (s *splitter) read() {
 		s.start = 0
 	}
 	if s.end == len(s.buffer) {
+		if s.end >= LargeRow && s.onLarge != nil {
+			s.onLarge()
+		}
 		larger := make([]byte, min(2*int64(len(s.buffer)), max(s.limit+1, int64(s.end)+1)))
 		copy(larger, s.buffer)
 		s.buffer = larger

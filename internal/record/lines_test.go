@@ -128,7 +128,7 @@ func TestLongLineIsNotHeld(t *testing.T) {
 		t.Errorf("got %q, %+v", got, counts)
 	}
 	n := testing.AllocsPerRun(1, func() {
-		s := newSplitter(io.LimitReader(infinite{}, 100<<20), limits)
+		s := newSplitter(io.LimitReader(infinite{}, 100<<20), limits, nil)
 		if _, long, err := s.next(); !long || !errors.Is(err, io.EOF) || len(s.buffer) > 4<<20 {
 			t.Errorf("long %v, error %v, buffer of %d", long, err, len(s.buffer))
 		}

@@ -68,6 +68,7 @@ func newParquetReader(ctx context.Context, obj Object, wants []Want, lim Limits)
 		object: obj.Name, limits: lim, wants: wants, known: map[string]int{},
 		fetch: &fetcher{ctx: ctx, from: obj, size: obj.Size}, shop: newWorkshop(lim, obj.Size),
 	}
+	r.shop.onLarge = obj.OnLarge
 	r.binder = binder{shop: r.shop, cursors: map[int]*cursor{}}
 	r.detach = context.AfterFunc(ctx, func() { r.ended.Store(true) })
 	for i, want := range wants {

@@ -140,9 +140,10 @@ type workshop struct {
 	limits   Limits
 	size     int64 // of the file
 	inflater inflater
-	held     int64 // octets of decompressed pages and dictionaries
-	entries  int64 // that may still be read
-	octets   int64 // that may still be decompressed, or made of what stands once for many values
+	held     int64  // octets of decompressed pages and dictionaries
+	entries  int64  // that may still be read
+	octets   int64  // that may still be decompressed, or made of what stands once for many values
+	onLarge  func() // see [Object]
 }
 
 // The most that a file may make of itself: a small one that claims billions of values is not read to the end.
@@ -192,6 +193,9 @@ func (w *workshop) hold(octets int64) error {
 
 // body takes the page behind a header and decompresses it into buffer. plain is what is not compressed whatever the codec.
 func (w *workshop) body(in *stream, h *pageHeader, codec, plain int64, buffer []byte) (page, kept []byte, err error) {
+	if w.onLarge != nil && h.mayBeLarge(w.held) {
+		w.onLarge()
+	}
 	packed, err := in.peek(int(h.packed))
 	if err != nil {
 		return nil, buffer, err
@@ -216,6 +220,15 @@ func (w *workshop) body(in *stream, h *pageHeader, codec, plain int64, buffer []
 		}
 	}
 	return buffer, buffer, nil
+}
+
+// manySmall is what pages in hand may come to, in octets, before they count as large although their values are small.
+const manySmall = 64 << 20
+
+// mayBeLarge says whether a large row may be in the page, by what its values take on average, or whether it is itself as
+// large as one, with all pages in hand.
+func (h *pageHeader) mayBeLarge(held int64) bool {
+	return h.unpacked > LargeRow && (h.unpacked/max(h.values, 1) > LargeRow>>10 || h.unpacked+held > manySmall)
 }
 
 // prefixed cuts a length-prefixed part off a page.

@@ -21,12 +21,18 @@ type Object struct {
 	Size int64
 	io.ReaderAt
 	Text bool // it holds lines, whatever its name says: it was unpacked
+
+	// OnLarge, if set, is called before a row that may have more than LargeRow octets is read. It may block.
+	OnLarge func()
 }
 
 // Slice is a part of an object: the Parquet row groups, or the lines, whose first byte lies in [From, To). In a
 // compressed object of several members or frames a line belongs to the member that holds the line feed before it (the
 // first line to the first member).
 type Slice struct{ From, To int64 }
+
+// LargeRow is a size of a row of which few copies fit into a process's memory.
+const LargeRow = 8 << 20
 
 // Want is a protocol whose records are to be read.
 type Want struct {

@@ -189,6 +189,14 @@ func (w *Writer) EndRow() error {
 	return nil
 }
 
+// EndGroup ends the row group, if it has rows: before and after a large row, which then is held without others.
+func (w *Writer) EndGroup() error {
+	if w.err != nil {
+		return w.err
+	}
+	return w.closeGroup()
+}
+
 // mark notes where the next row begins in every column.
 func (w *Writer) mark() {
 	for field := range w.filled {

@@ -53,6 +53,14 @@ func decompress(dst, payload []byte) ([]byte, error) {
 	return s2.Decode(dst[:cap(dst)], payload)
 }
 
+// RawSize tells how many octets a block holds, by its header; 0 where it has none.
+func RawSize(block []byte) int64 {
+	if len(block) < headerSize {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint32(block[4:]))
+}
+
 // Unpack appends the raw octets of a whole block to dst. A block of more than limit raw octets is an error.
 func Unpack(dst, block []byte, limit int) ([]byte, error) {
 	stored, raw, err := sizes(block, limit)
