@@ -25,7 +25,7 @@ func (c *opcuaCatalogue) add(url *string, own []*opcuaNode) {
 			return
 		}
 		if listed := c.nodes[*url]; listed != nil {
-			nodes = listed
+			nodes, c.done[*url] = listed, true // whatever they say, they are not read again
 		}
 	}
 	values := productOf(nodes)

@@ -42,7 +42,7 @@ type attempt struct {
 type movement struct {
 	rows  atomic.Int64
 	bytes atomic.Int64
-	waits atomic.Int64 // seconds that it waited for other tasks of this process
+	signs atomic.Int64 // of life while it waits for other tasks of this process, or has a large row in hand
 }
 
 // ErrNonDeterministic: a finished output file differs from what the task made again. This is a fault of DICE.

@@ -1,8 +1,6 @@
 package worker
 
 import (
-	"slices"
-
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/reduce"
@@ -18,11 +16,15 @@ func (x *mapper) readCertificates(row *record.Row) {
 		return
 	}
 	x.ordinals = x.ordinals[:0]
+	if clear(x.places); len(x.held) > usualCertificates { // or each record from now on would clear a large map
+		defer func() { x.places = map[[32]byte]int{} }()
+	}
 	kept := 0
 	for i, c := range x.held {
-		first := slices.IndexFunc(x.held[:kept], func(d *certificate) bool { return d.SHA256 == c.SHA256 })
-		if first < 0 {
+		first, known := x.places[c.SHA256]
+		if !known {
 			first = kept
+			x.places[c.SHA256] = first
 			x.held[kept], row.Certificates[kept] = c, row.Certificates[i]
 			kept++
 		}
@@ -33,6 +35,9 @@ func (x *mapper) readCertificates(row *record.Row) {
 		row.Result, row.Certificates, x.held = x.renumbered, row.Certificates[:kept], x.held[:kept]
 	}
 }
+
+// usualCertificates is up to how many certificates records have in scans.
+const usualCertificates = 64
 
 // testify sights the record's certificates with its host. A duplicate is evidence as well.
 func (x *mapper) testify(protocol uint8) error {

@@ -27,7 +27,7 @@ func (a *attempt) takeTurn() {
 		case <-a.ctx.Done():
 			return
 		case <-ticker.C:
-			a.moved.waits.Add(1)
+			a.moved.signs.Add(1)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestTurns(t *testing.T) {
 		t.Fatal("the third did not wait")
 	default:
 	}
-	if third.moved.waits.Load() == 0 {
+	if third.moved.signs.Load() == 0 {
 		t.Error("waiting does not count as moving")
 	}
 	stop()

@@ -33,9 +33,10 @@ type mapper struct {
 	labels []string
 	reject []byte
 
-	damaged    bool // the slice at hand cannot be read to its end
-	whole      bool // the object at hand cannot be read at all
-	doubt      bool // something of the slice at hand was rejected
+	damaged    bool             // the slice at hand cannot be read to its end
+	whole      bool             // the object at hand cannot be read at all
+	doubt      bool             // something of the slice at hand was rejected
+	places     map[[32]byte]int // of certificates in held, by their hashes
 	ordinals   []int64
 	renumbered []byte
 }
@@ -51,6 +52,7 @@ func (a *attempt) mapShard(m *memos) error {
 		attempt: a, memos: m.forJob(a.job), shard: a.plan.Shards[a.task],
 		segment:   reduce.NewSegmentWriter(segment, len(a.protocols)+1),
 		sightings: reduce.NewSightings(a.sightingsConfig(a.budget)),
+		places:    map[[32]byte]int{},
 		result:    &shard.MapResult{Protocols: make([]shard.ProtocolCounts, len(a.protocols))},
 	}
 	defer x.sightings.Close()
@@ -259,6 +261,7 @@ func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 		x.takeTurn()
 	}
 	if len(row.Result) > memorable {
+		x.moved.signs.Add(1)
 		a, err := x.ask(row, success)
 		if len(row.Result) > huge {
 			runtime.GC() // what was made of it to ask is as large as the row, and so is what comes next

@@ -256,7 +256,7 @@ func (w *Worker) keep(ctx context.Context, lease *queue.Lease, moved *movement, 
 			return
 		case <-ticker.C:
 		}
-		now := moved.rows.Load() + moved.bytes.Load() + moved.waits.Load()
+		now := moved.rows.Load() + moved.bytes.Load() + moved.signs.Load()
 		if now != last {
 			last, since = now, time.Now()
 		} else if time.Since(since) > maxStill {

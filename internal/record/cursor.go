@@ -1,6 +1,7 @@
 package record
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -139,6 +140,10 @@ func (c *cursor) fill() (ok bool) {
 			c.i, c.n, c.rest, c.left = 0, 0, 0, 0
 		}
 	}()
+	if c.shop.ended.Load() { // one row may have billions of entries
+		c.fault = context.Canceled
+		return false
+	}
 	for c.rest == 0 {
 		if c.left == 0 || c.fault != nil {
 			return false

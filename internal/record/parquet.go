@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync/atomic"
 
 	"github.com/dice-engine/dice/internal/tape"
 )
@@ -40,7 +39,6 @@ type parquetReader struct {
 	counts  Counts
 	pending *RowError
 	failed  error
-	ended   atomic.Bool // the context of the reading
 	detach  func() bool // from that context
 
 	ipText, domainText []byte
@@ -70,7 +68,7 @@ func newParquetReader(ctx context.Context, obj Object, wants []Want, lim Limits)
 	}
 	r.shop.onLarge = obj.OnLarge
 	r.binder = binder{shop: r.shop, cursors: map[int]*cursor{}}
-	r.detach = context.AfterFunc(ctx, func() { r.ended.Store(true) })
+	r.detach = context.AfterFunc(ctx, func() { r.shop.ended.Store(true) })
 	for i, want := range wants {
 		r.known[want.Protocol] = i
 	}
@@ -215,17 +213,18 @@ func (r *parquetReader) readRow() {
 	r.queue, r.next, r.rowLost = r.queue[:0], 0, false
 	r.row++
 	r.left--
-	if r.ended.Load() { // even a file of few rows may take long
-		r.failed = context.Cause(r.fetch.ctx)
-		return
-	}
 	top := Row{Row: r.row, IP: copyText(&r.ipText, r.ip), Domain: copyText(&r.domainText, r.domain)}
 	if r.data != nil {
 		r.readData(&top)
 	} else {
 		r.readSources(&top)
 	}
-	if err := r.settle(); err != nil {
+	err := r.settle()
+	if r.shop.ended.Load() { // even a file of few rows may take long
+		r.queue, r.failed = r.queue[:0], context.Cause(r.fetch.ctx)
+		return
+	}
+	if err != nil {
 		r.lose(err)
 		return
 	}

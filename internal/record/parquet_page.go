@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
+	"sync/atomic"
 )
 
 // Kinds of pages.
@@ -61,7 +63,7 @@ func (h *pageHeader) check(left int64, lim Limits) error {
 	if h.unpacked > lim.Page || h.packed > lim.Page {
 		return fmt.Errorf("page of %d octets: %w", max(h.unpacked, h.packed), ErrLimit)
 	}
-	if h.packed < 0 || h.unpacked < 0 || h.values < 0 || h.defSize < 0 || h.repSize < 0 || h.packed > left {
+	if h.packed < 0 || h.unpacked < 0 || h.values < 0 || h.values > math.MaxInt32 || h.defSize < 0 || h.repSize < 0 || h.packed > left {
 		return errPage
 	}
 	if least := min(h.packed, h.unpacked); h.kind == pageDataV2 && (h.defSize > least || h.repSize > least-h.defSize) {
@@ -140,15 +142,16 @@ type workshop struct {
 	limits   Limits
 	size     int64 // of the file
 	inflater inflater
-	held     int64  // octets of decompressed pages and dictionaries
-	entries  int64  // that may still be read
-	octets   int64  // that may still be decompressed, or made of what stands once for many values
-	onLarge  func() // see [Object]
+	held     int64       // octets of decompressed pages and dictionaries
+	entries  int64       // that may still be read
+	octets   int64       // that may still be decompressed, or made of what stands once for many values
+	onLarge  func()      // see [Object]
+	ended    atomic.Bool // the context of the reading
 }
 
 // The most that a file may make of itself: a small one that claims billions of values is not read to the end.
 const (
-	freeEntries, entriesPerOctet = 1 << 24, 1 << 10
+	freeEntries, entriesPerOctet = 1 << 24, 1 << 7
 	freeOctets, octetsPerOctet   = 1 << 30, 1 << 12
 )
 
@@ -161,8 +164,8 @@ func (w *workshop) spend(h *pageHeader) error { return w.take(h.values, h.unpack
 
 // take accounts for entries and octets.
 func (w *workshop) take(entries, octets int64) error {
-	w.entries -= entries
-	w.octets -= octets
+	w.entries -= min(entries, w.entries+1) // which cannot wrap around
+	w.octets -= min(octets, w.octets+1)
 	if w.entries < 0 || w.octets < 0 {
 		return fmt.Errorf("more values than a file of this size holds: %w", ErrLimit)
 	}
