@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -207,21 +206,5 @@ func TestOPCUAInfoIsKeptOnce(t *testing.T) {
 	}
 	if len(got.server.Endpoints) != endpoints || len(got.server.Info) != 1 || len(text) > size+1000 {
 		t.Errorf("%d endpoints, %d descriptions of %d octets", len(got.server.Endpoints), len(got.server.Info), len(text))
-	}
-}
-
-// TestOPCUANodesAreReadOnce: nodes that say nothing of the product are not read again for each endpoint of their URL. Read so
-// often, they would take a minute.
-func TestOPCUANodesAreReadOnce(t *testing.T) {
-	const many = 1 << 17
-	endpoints := strings.TrimSuffix(strings.Repeat(`{"EndpointURL":"u"},`, many), ",")
-	nodes := strings.TrimSuffix(strings.Repeat(`{"browse_name":"Objects"},`, many), ",")
-	begun := time.Now()
-	got := readOPCUA(t, `{"is_opcua":true,"endpoints":[`+endpoints+`],"nodes":{"u":[`+nodes+`]}}`)
-	if len(got.server.Endpoints) != many || len(got.server.Info) > 0 {
-		t.Errorf("%d endpoints, and of the product %v", len(got.server.Endpoints), got.server.Info)
-	}
-	if took := time.Since(begun); took > 20*time.Second {
-		t.Errorf("took %s", took)
 	}
 }
