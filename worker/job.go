@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/netip"
 	"sync"
 
 	"github.com/dice-engine/dice/internal/record"
@@ -28,8 +27,8 @@ type job struct {
 	places    *Places
 	protocols []*protocols.Protocol
 	wants     []record.Want
-	exclude   []netip.Prefix
-	side      bool // there are side tables
+	exclude   networks // that asked to be left out
+	side      bool     // there are side tables
 
 	mu      sync.Mutex
 	indexes map[shard.Stage]*shard.Index
@@ -156,15 +155,9 @@ func (j *job) prepare() error {
 		j.protocols = append(j.protocols, p)
 		j.wants = append(j.wants, record.Want{Protocol: p.Name, Result: p.Input})
 	}
-	for _, network := range options.Exclude {
-		prefix, err := netip.ParsePrefix(network)
-		if err != nil {
-			return fmt.Errorf("read excluded networks of the plan: %w", err)
-		}
-		if a := prefix.Addr(); a.Is4In6() && prefix.Bits() >= 96 { // addresses are told apart after unmapping
-			prefix = netip.PrefixFrom(a.Unmap(), prefix.Bits()-96)
-		}
-		j.exclude = append(j.exclude, prefix)
+	var err error
+	if j.exclude, err = parseNetworks(options.Exclude); err != nil {
+		return fmt.Errorf("read excluded networks of the plan: %w", err)
 	}
 	j.side = j.plan.ScanShards() < len(j.plan.Shards)
 	return nil
@@ -197,14 +190,4 @@ func (j *job) firstLines(index *shard.Index) [][]int64 {
 		j.lines = shard.FirstLines(j.plan, index.Commits)
 	}
 	return j.lines
-}
-
-// excluded says whether an address is in a network that asked to be left out.
-func (j *job) excluded(addr netip.Addr) bool {
-	for _, prefix := range j.exclude {
-		if prefix.Contains(addr) {
-			return true
-		}
-	}
-	return false
 }

@@ -214,7 +214,7 @@ func (x *mapper) record(slice int, row *record.Row) error {
 	}
 	counts := &x.result.Protocols[row.Want]
 	x.addr, x.hasIP = parseAddress(row.IP)
-	if len(x.exclude) > 0 && x.hasIP && x.excluded(x.addr) {
+	if len(x.exclude) > 0 && x.hasIP && x.exclude.contain(x.addr) {
 		counts.Excluded++
 		return nil
 	}
