@@ -178,7 +178,7 @@ func classifyCoAP(s *CoAPServer) []string {
 	switch years := s.CopyrightYears; {
 	case s.Product == nil || len(years) == 0:
 	case *s.Product == libcoap:
-		if year := years[len(years)-1]; len(year) <= maxYear && yearOf(year) < firstCurrentYear {
+		if year := years[len(years)-1]; isPlainYear(year) && yearOf(year) < firstCurrentYear {
 			labels = append(labels, "coap:product:libcoap:"+year)
 		}
 	case *s.Product == californium && latest(years) < firstCurrentYear:
@@ -187,7 +187,5 @@ func classifyCoAP(s *CoAPServer) []string {
 	return labels
 }
 
-const (
-	firstCurrentYear = 2023 // notices of this year or later are those of releases that are not called outdated
-	maxYear          = 32   // octets of a year that may become part of a label
-)
+// firstCurrentYear: notices of this year or later are those of releases that are not called outdated.
+const firstCurrentYear = 2023

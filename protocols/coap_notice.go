@@ -94,6 +94,22 @@ func yearOf(digits string) int {
 	return year
 }
 
+// maxYear is how many digits a year may have that becomes part of a label.
+const maxYear = 6
+
+// isPlainYear says whether a year is short and in digits of one script. Others make no label: strangers who answer for many
+// addresses could make up ever more of them.
+func isPlainYear(digits string) bool {
+	first, _ := utf8.DecodeRuneInString(digits)
+	zero := first - rune(digitOf(first))
+	for _, r := range digits {
+		if r-rune(digitOf(r)) != zero {
+			return false
+		}
+	}
+	return utf8.RuneCountInString(digits) <= maxYear
+}
+
 // digitOf returns the value of a digit. Unicode encodes the digits of each script in a row, zero first.
 func digitOf(r rune) int {
 	if r < utf8.RuneSelf {

@@ -105,6 +105,11 @@ func TestCoAPDigits(t *testing.T) {
 			t.Errorf("digits from %U: 2022 gives %q, 2023 %q", zero, last.labels, first.labels)
 		}
 	}
+	for year, want := range map[string]int{"002008": 1, "0002008": 0, "20\u0660\u0668": 0, "\u0662\u0660\u0660\u0668": 1} {
+		if _, got := identifyText(t, p, coapRoot(t, "libcoap (c) 1--"+year)); len(got.labels) != want {
+			t.Errorf("year %s gives %q", year, got.labels)
+		}
+	}
 }
 
 func TestCoAPBlocksAndPaths(t *testing.T) {

@@ -239,15 +239,15 @@ func identifyEndpoint(d *opcuaDescription) OPCUAEndpoint {
 	return e
 }
 
-// opcuaPolicy returns the short name of a policy that is given as a URI, or nil where none is given. A URI that does not
-// name a policy stays whole.
+// opcuaPolicy returns the short name of a policy that is given as a URI, or nil where none is given. A URI that is not one of
+// the OPC Foundation's policies stays whole.
 func opcuaPolicy(given tape.Text) *string {
 	policy := textOf(given)
 	if policy == "" {
 		return nil
 	}
-	const mark = "/SecurityPolicy#"
-	if at := strings.LastIndex(policy, mark); at >= 0 {
+	const foundation, mark = "http://opcfoundation.org/UA/", "/SecurityPolicy#"
+	if at := strings.LastIndex(policy, mark); at >= 0 && strings.HasPrefix(policy, foundation) {
 		policy = policy[at+len(mark):]
 	}
 	return &policy

@@ -10,7 +10,7 @@ import "strings"
 
 // Link is one resource.
 type Link struct {
-	Path       string      `tape:"path" doc:"target of the link, as written"`
+	Path       *string     `tape:"path" doc:"target of the link, as written"`
 	Attributes []Attribute `tape:"attributes" doc:"attributes in the order given, repetitions included"`
 }
 
@@ -70,7 +70,8 @@ func (s *scanner) link() (link Link, ok bool) {
 	if !s.take('<') {
 		return link, false
 	}
-	link.Path = s.run(inTarget)
+	path := s.run(inTarget)
+	link.Path = &path
 	if !s.take('>') {
 		return link, false
 	}

@@ -12,12 +12,13 @@ import (
 func links(paths ...string) []Link {
 	var list []Link
 	for _, path := range paths {
-		list = append(list, Link{Path: path})
+		list = append(list, link(path))
 	}
 	return list
 }
 
-func one(path string, attributes ...Attribute) []Link { return []Link{{path, attributes}} }
+func link(path string, attributes ...Attribute) Link  { return Link{&path, attributes} }
+func one(path string, attributes ...Attribute) []Link { return []Link{link(path, attributes...)} }
 
 func flag(name string) Attribute             { return Attribute{name, nil} }
 func attribute(name, value string) Attribute { return Attribute{name, &value} }
@@ -27,8 +28,8 @@ func TestParse(t *testing.T) {
 		// RFC 6690, section 5.
 		`</sensors>;ct=40`: one("/sensors", attribute("ct", "40")),
 		`</sensors/temp>;rt="temperature-c";if="sensor",` + "\n   " + `</sensors/light>;rt="light-lux";if="sensor"`: {
-			{"/sensors/temp", []Attribute{attribute("rt", "temperature-c"), attribute("if", "sensor")}},
-			{"/sensors/light", []Attribute{attribute("rt", "light-lux"), attribute("if", "sensor")}},
+			link("/sensors/temp", attribute("rt", "temperature-c"), attribute("if", "sensor")),
+			link("/sensors/light", attribute("rt", "light-lux"), attribute("if", "sensor")),
 		},
 		`<http://www.example.com/sensors/t123>;anchor="/sensors/temp";rel="describedby"`: one(
 			"http://www.example.com/sensors/t123", attribute("anchor", "/sensors/temp"), attribute("rel", "describedby")),
@@ -36,7 +37,7 @@ func TestParse(t *testing.T) {
 		"":                         nil,
 		" \t\r\n":                  nil,
 		"<>":                       links(""),
-		"\r\n </a>\t;\nobs , </b>": {{"/a", []Attribute{flag("obs")}}, {"/b", nil}},
+		"\r\n </a>\t;\nobs , </b>": {link("/a", flag("obs")), link("/b")},
 		"</a>,":                    links("/a"),
 		"</a>,,</b>":               links("/a"),
 		",</a>":                    nil,
@@ -65,7 +66,7 @@ func TestParse(t *testing.T) {
 		`</a>;t="x\"`:            nil,
 		`</a>;t="`:               nil,
 		"</a>;t=ä":               nil,
-		"</a>,</b>;t=\"\n\"":     {{"/a", nil}, {"/b", []Attribute{attribute("t", "\n")}}},
+		"</a>,</b>;t=\"\n\"":     {link("/a"), link("/b", attribute("t", "\n"))},
 
 		// Targets.
 		"</wärme/{id}>":   links("/wärme/{id}"),
@@ -114,12 +115,12 @@ func FuzzParse(f *testing.F) {
 // write is the inverse of Parse.
 func write(list []Link) string {
 	var b strings.Builder
-	for i, link := range list {
+	for i, l := range list {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		fmt.Fprintf(&b, "<%s>", link.Path)
-		for _, a := range link.Attributes {
+		fmt.Fprintf(&b, "<%s>", *l.Path)
+		for _, a := range l.Attributes {
 			b.WriteString(";" + a.Name)
 			if a.Value != nil {
 				b.WriteString(`="` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(*a.Value) + `"`)
