@@ -17,7 +17,7 @@ type bound struct {
 	leaf    *cursor   // of a scalar: the same
 	fields  [][]*bound
 	witness bool        // of a struct: nothing of it is read but whether it is there
-	spelled *tape.Shape // of a leaf that holds a struct, list or map as JSON text
+	spelled *tape.Shape // of a leaf that holds its value as JSON text
 	floats  bool        // of an integer: its column holds floats
 
 	elemDef uint8  // of a list or map: the definition level at which there is an element
@@ -31,7 +31,6 @@ type bound struct {
 type binder struct {
 	shop    *workshop
 	cursors map[int]*cursor
-	missing []string // columns that are only there in another case
 }
 
 // cursorOf returns the cursor of a leaf column.
@@ -77,7 +76,7 @@ func (b *binder) value(n *tape.Node, col *column) (*bound, error) {
 	if col.means == meansNull {
 		return nil, nil
 	}
-	if n.Kind >= tape.Chain && maySpell(col) {
+	if n.Kind >= tape.Chain && maySpell(col) || n.Kind != tape.AnyJSON && isJSON(col) {
 		leaf := b.cursorOf(col, true)
 		return &bound{node: n, context: col.rep, def: col.def, leaf: leaf, leaves: []*cursor{leaf}, spelled: &tape.Shape{Root: n}}, nil
 	}
@@ -198,13 +197,11 @@ func (b *binder) structure(n *tape.Node, col *column) (*bound, error) {
 
 // alternatives binds a field to those columns of a struct that bear one of its names, in the order of the names.
 func (b *binder) alternatives(field *tape.Node, col *column) (found []*bound, err error) {
-	known := false
 	for _, name := range field.Names {
 		child := col.child(name)
 		if child == nil {
 			continue
 		}
-		known = true
 		a, err := b.field(field, child)
 		if err != nil && !field.Lenient {
 			return nil, err
@@ -213,21 +210,17 @@ func (b *binder) alternatives(field *tape.Node, col *column) (found []*bound, er
 			found = append(found, a)
 		}
 	}
-	if !known {
-		b.noteMissing(field.Names, col)
-	}
 	return found, nil
 }
 
-// noteMissing notes columns whose names differ from those wanted by nothing but case.
-func (b *binder) noteMissing(names []string, col *column) {
+// otherCase returns the name of a column of col that differs from name by nothing but case; empty if there is none.
+func otherCase(col *column, name string) string {
 	for _, child := range col.children {
-		for _, name := range names {
-			if strings.EqualFold(name, child.name) {
-				b.missing = append(b.missing, fmt.Sprintf("%s (there is %s)", (&column{name: name, parent: col}).path(), child.name))
-			}
+		if strings.EqualFold(name, child.name) {
+			return child.name
 		}
 	}
+	return ""
 }
 
 // witness finds a leaf whose levels tell whether a group is there of which nothing else is read.

@@ -308,21 +308,26 @@ func (p *jsonParser) envelopePort() (int64, error) {
 	if c := p.peek(); c == '"' || c == '{' || c == '[' || c == 't' || c == 'f' {
 		return 0, p.unlike("a port")
 	}
-	raw, whole, err := p.number()
+	port, raw, err := p.wholeNumber()
 	if err != nil {
 		return 0, err
 	}
-	port, ok := parseInt(raw)
-	if !whole || !ok || port < 0 || port > 65535 {
+	if raw != nil {
 		return 0, p.misfit("%.32s is no port", raw)
+	}
+	if port < 0 || port > 65535 {
+		return 0, p.misfit("%d is no port", port)
 	}
 	return port, nil
 }
 
-// timestamp takes any value; what is no time that can be read is none.
+// timestamp takes a string or null; a string that is no time that can be read is none.
 func (p *jsonParser) timestamp(r *response) error {
+	if null, err := p.null(); null || err != nil {
+		return err
+	}
 	if p.peek() != '"' {
-		return p.skip()
+		return p.unlike("a time in RFC 3339")
 	}
 	raw, escaped, err := p.quoted()
 	if err != nil {

@@ -23,7 +23,7 @@ type answer struct {
 	Status   string    `tape:"status"`
 	Protocol string    `tape:"protocol"`
 	Port     int64     `tape:"port"`
-	Time     tape.Text `tape:"timestamp"`
+	Time     string    `tape:"timestamp"`
 	Result   tape.Text `tape:"result"`
 }
 

@@ -45,7 +45,7 @@ type allKinds struct {
 	Certs   []tape.Cert                 `tape:"certs"`
 	Flags   tape.Pairs[tape.Pairs[int]] `tape:"flags,pairs"`
 	Bare    tape.Text                   `tape:"bare,bare"`
-	Whole   *int64                      `tape:"whole,whole"`
+	Whole   *int64                      `tape:"whole"`
 }
 
 var (
@@ -283,7 +283,14 @@ var lineCases = []struct {
 	{name: "wrong result that waited", text: `{"data":{"a":{"result":{"n":[1]}}}}`, want: []wantRecord{{Want: 0, Err: "offset 28: result.n: list where an integer is expected"}}},
 	{name: "repeated in response", text: `{"data":{"a":{"status":"x","status":"y"}}}`, want: []wantRecord{{Want: 0, Err: `offset 40: member "status" is repeated`}}},
 	{name: "wrong port", text: `{"data":{"a":{"port":65536}}}`, want: []wantRecord{{Want: 0, Err: "offset 26: port: 65536 is no port"}}},
-	{name: "time unreadable", text: `{"data":{"a":{"timestamp":"yesterday"},"b":{"timestamp":{"x":[]}}}}`, want: []wantRecord{{Want: 0, Result: "null"}, {Want: 1, Result: "null"}}},
+	{name: "time unreadable", text: `{"data":{"a":{"timestamp":"yesterday"},"b":{"timestamp":null}}}`, want: []wantRecord{{Want: 0, Result: "null"}, {Want: 1, Result: "null"}}},
+	{name: "no time", text: `{"data":{"a":{"timestamp":1742203800},"b":{"timestamp":{"x":[]}}}}`, want: []wantRecord{
+		{Want: 0, Err: "offset 26: timestamp: number where a time in RFC 3339 is expected"}, {Want: 1, Err: "offset 55: timestamp: object where a time in RFC 3339 is expected"},
+	}},
+	{name: "whole ports", text: `{"port":5222.0,"data":{"a":{},"b":{"port":8.1e1}}}`, want: []wantRecord{{Want: 0, Port: 5222, Result: "null"}, {Want: 1, Port: 81, Result: "null"}}},
+	{name: "broken ports", text: `{"data":{"a":{"port":1.5},"b":{"port":65536.0}}}`, want: []wantRecord{
+		{Want: 0, Err: "offset 24: port: 1.5 is no port"}, {Want: 1, Err: "offset 45: port: 65536 is no port"},
+	}},
 	{name: "escapes", text: `{"\u0069p":"\u0031","data":{"\u0061":{"st\u0061tus":"\"","result":{}}}}`, ip: "1", want: []wantRecord{{Want: 0, Status: `"`, Result: "{}"}}},
 	{name: "repeated ip", text: `{"ip":"1","ip":"1"}`, err: `offset 19: member "ip" is repeated`},
 	{name: "repeated response", text: `{"data":{"a":null,"a":null}}`, err: `offset 27: data: member "a" is repeated`},

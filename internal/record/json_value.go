@@ -40,7 +40,7 @@ func (p *jsonParser) value(dst []byte, b *binding) ([]byte, error) {
 	case c == 'f' && n.Kind == tape.Bool:
 		return tape.AppendBool(dst, false), p.literal("false")
 	case n.Kind == tape.Int && (c == '-' || '0' <= c && c <= '9'):
-		return p.integer(dst, n.Whole)
+		return p.integer(dst)
 	case n.Kind == tape.Float && (c == '-' || '0' <= c && c <= '9'):
 		return p.float(dst)
 	}
@@ -177,22 +177,35 @@ func (p *jsonParser) anyJSON(dst []byte) ([]byte, error) {
 	return tape.AppendString(dst, p.text[start:p.at]), nil
 }
 
-// integer takes a number without fraction and exponent, or, where any says so, any number that is whole.
-func (p *jsonParser) integer(dst []byte, any bool) ([]byte, error) {
-	raw, plain, err := p.number()
+// integer takes a number that is whole.
+func (p *jsonParser) integer(dst []byte) ([]byte, error) {
+	v, raw, err := p.wholeNumber()
+	if err == nil && raw != nil {
+		err = p.misfit("number where an integer of 64 bits is expected")
+	}
 	if err != nil {
 		return dst, err
 	}
-	if !plain && any {
-		if v, err := strconv.ParseFloat(string(raw), 64); err == nil && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
-			return tape.AppendInt(dst, int64(v)), nil
-		}
-	}
-	v, ok := parseInt(raw)
-	if !plain || !ok {
-		return dst, p.misfit("number where an integer of 64 bits is expected")
-	}
 	return tape.AppendInt(dst, v), nil
+}
+
+// wholeNumber takes a number. One with a fraction of zeros or an exponent is whole up to 2^53: tools write it that way
+// where others of its column are missing. It returns what stands there if that is no integer of 64 bits.
+func (p *jsonParser) wholeNumber() (v int64, unfit []byte, err error) {
+	raw, plain, err := p.number()
+	if err != nil {
+		return 0, nil, err
+	}
+	if plain {
+		if v, ok := parseInt(raw); ok {
+			return v, nil, nil
+		}
+		return 0, raw, nil
+	}
+	if f, err := strconv.ParseFloat(string(raw), 64); err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return int64(f), nil, nil
+	}
+	return 0, raw, nil
 }
 
 // parseInt reads decimal digits with or without a minus sign.

@@ -25,7 +25,6 @@ type parquetReader struct {
 	ip, domain, port *cursor
 	data             *cursor // all records of a row as JSON text
 	sources          []*source
-	missing          []string
 
 	groups  []groupMeta // of the slice
 	group   int         // the next one
@@ -136,7 +135,6 @@ func (r *parquetReader) checkOnlyWant() error {
 			}
 		}
 	}
-	r.missing = slices.Compact(slices.Sorted(slices.Values(r.binder.missing)))
 	if len(r.sources) != 1 || !only(possible) {
 		return nil
 	}
@@ -152,9 +150,6 @@ func only(flags []bool) bool {
 	}
 	return n == 1
 }
-
-// Missing lists columns that are needed and not there, while others differ from them by nothing but case.
-func (r *parquetReader) Missing() []string { return r.missing }
 
 func (r *parquetReader) Counts() Counts {
 	counts := r.counts

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -20,8 +21,7 @@ func (r *parquetReader) bindScan() (err error) {
 	case root.child("result") != nil || root.child("status") != nil:
 		return r.bindRows(root)
 	case data == nil:
-		b.noteMissing([]string{"data", "result", "status"}, root)
-		return fmt.Errorf("none of the columns data, result and status is there%s", hint(b.missing))
+		return fmt.Errorf("none of the columns data, result and status is there%s", unlessCase(root, "data", "result", "status"))
 	case data.repetition != repRepeated && (isText(data) || isJSON(data)):
 		r.data = b.cursorOf(data, true)
 		r.texts = newTextRecords(r.wants, r.limits)
@@ -34,11 +34,14 @@ func (r *parquetReader) bindScan() (err error) {
 	return err
 }
 
-func hint(missing []string) string {
-	if len(missing) == 0 {
-		return ""
+// unlessCase says which of some columns are there in another case.
+func unlessCase(col *column, names ...string) (hint string) {
+	for _, name := range names {
+		if other := otherCase(col, name); other != "" {
+			hint += ", but " + other
+		}
 	}
-	return ": " + strings.Join(missing, ", ")
+	return hint
 }
 
 // bindRows binds the notebook's layout, in which each row is a record.
@@ -49,7 +52,7 @@ func (r *parquetReader) bindRows(root *column) error {
 	}
 	if s.protocol == nil {
 		if s.constant = pathProtocol(r.object); s.constant == "" {
-			return fmt.Errorf("neither a column protocol nor protocol=… in the path%s", hint(r.binder.missing))
+			return errors.New("neither a column protocol nor protocol=… in the path")
 		}
 	}
 	r.addSource(s)
@@ -108,16 +111,20 @@ func (r *parquetReader) bindData(data *column) error {
 
 // bindTable binds the columns of a side table.
 func (r *parquetReader) bindTable() error {
-	tree, err := r.binder.structure(r.wants[0].Result.Root, r.meta.root)
+	shape, root := r.wants[0].Result.Root, r.meta.root
+	var names []string
+	for _, f := range shape.Fields {
+		if _, err := r.binder.optional(root, f.Names[0]); err != nil {
+			return err
+		}
+		names = append(names, f.Names...)
+	}
+	tree, err := r.binder.structure(shape, root)
 	if err != nil {
 		return err
 	}
 	if tree == nil || tree.witness {
-		var names []string
-		for _, f := range r.wants[0].Result.Root.Fields {
-			names = append(names, f.Names...)
-		}
-		return fmt.Errorf("none of the columns %s is there%s", strings.Join(names, ", "), hint(r.binder.missing))
+		return fmt.Errorf("none of the columns %s is there", strings.Join(names, ", "))
 	}
 	r.addSource(&source{trees: []*bound{tree}, faults: make([]error, 1), emit: emitter{limits: r.limits}})
 	return nil

@@ -53,9 +53,9 @@ func TestParquetUnwanted(t *testing.T) {
 
 // pairsRow has its maps as lists of pairs, and odd kinds of columns.
 type pairsRow struct {
-	Protocol string `parquet:"protocol"`
-	Status   string `parquet:"status"`
-	Port     float64
+	Protocol string  `parquet:"protocol"`
+	Status   string  `parquet:"status"`
+	Port     float64 `parquet:"port"`
 	Result   struct {
 		Topics []struct {
 			Key   string   `parquet:"key"`
@@ -141,25 +141,42 @@ func TestParquetOddColumns(t *testing.T) {
 	}
 }
 
-func TestParquetMissingColumns(t *testing.T) {
-	type shape struct {
-		Banner string `tape:"banner"`
-		Gone   string `tape:"gone"`
+// TestParquetCaseOfColumns: an envelope column in another case must not be taken for one that is not there.
+func TestParquetCaseOfColumns(t *testing.T) {
+	type common struct {
+		Protocol string            `parquet:"protocol"`
+		Result   struct{ A int64 } `parquet:"result"`
 	}
-	type row struct {
-		Status   string
-		Protocol string `parquet:"protocol"`
-		Result   struct {
-			Banner string
-		} `parquet:"result"`
+	wants := []Want{{"p", tape.Of[struct {
+		A int64 `tape:"A"`
+	}]()}}
+	type upperIP struct {
+		common
+		IP     string
+		Status string `parquet:"status"`
 	}
-	reader, err := openParquet(t.Context(), objectOf("x", writeGo(t, []row{{Protocol: "p"}})), everything, []Want{{"p", tape.Of[shape]()}}, DefaultLimits)
-	if err != nil {
-		t.Fatal(err)
+	type upperStatus struct {
+		common
+		Status string
 	}
-	want := []string{"result.banner (there is Banner)", "status (there is Status)"}
-	if diff := cmp.Diff(want, reader.(interface{ Missing() []string }).Missing()); diff != "" {
-		t.Errorf("want - got +\n%s", diff)
+	type nested struct {
+		Data struct {
+			P struct {
+				Status string `parquet:"status"`
+				Result struct{ A int64 }
+			} `parquet:"p"`
+		} `parquet:"data"`
+	}
+	for want, data := range map[string][]byte{
+		"no column ip but IP":                                writeGo(t, []upperIP{{}}),
+		"no column status but Status":                        writeGo(t, []upperStatus{{}}),
+		"no column data.p.result but Result":                 writeGo(t, []nested{{}}),
+		"columns data, result and status is there, but Data": writeGo(t, []struct{ Data string }{{}}),
+	} {
+		got, counts := readParquet(t, objectOf("x", data), everything, wants, DefaultLimits)
+		if len(got) != 1 || !strings.Contains(got[0].Error, want) || counts.Rejected != 1 {
+			t.Errorf("%s: got %+v, %+v", want, got, counts)
+		}
 	}
 }
 
@@ -258,7 +275,11 @@ func TestParquetTable(t *testing.T) {
 		t.Errorf("got %+v, %+v", got, counts)
 	}
 	got, _ = readTable(t, craft(t, 1, stringColumn("IP", "a")), DefaultLimits)
-	if len(got) != 1 || got[0].Error != "1 rows: none of the columns ip, other is there: ip (there is IP)" {
+	if len(got) != 1 || got[0].Error != "1 rows: no column ip but IP" {
+		t.Errorf("got %+v", got)
+	}
+	got, _ = readTable(t, craft(t, 1, stringColumn("more", "a")), DefaultLimits)
+	if len(got) != 1 || got[0].Error != "1 rows: none of the columns ip, other is there" {
 		t.Errorf("got %+v", got)
 	}
 }

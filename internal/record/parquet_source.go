@@ -52,24 +52,27 @@ func (s *source) results(want int) []*cursor {
 	return all
 }
 
-// optional finds a column of the envelope: a plain one that is not always null.
-func (b *binder) optional(parent *column, name string) *column {
+// optional finds a column of the envelope that is not always null; nil if there is none. One that differs from it by nothing but
+// case is an error: it would be passed over, and its scan look like one of hosts without addresses, say.
+func (b *binder) optional(parent *column, name string) (*column, error) {
 	col := parent.child(name)
 	if col == nil {
-		b.noteMissing([]string{name}, parent)
-		return nil
+		if other := otherCase(parent, name); other != "" {
+			return nil, fmt.Errorf("no column %s but %s", (&column{name: name, parent: parent}).path(), other)
+		}
+		return nil, nil
 	}
 	if col.means == meansNull {
-		return nil
+		return nil, nil
 	}
-	return col
+	return col, nil
 }
 
 // envelopeColumn is the cursor of a column of the envelope, nil if there is none.
 func (b *binder) envelopeColumn(parent *column, name string, fits func(*column) bool, need string) (*cursor, error) {
-	col := b.optional(parent, name)
+	col, err := b.optional(parent, name)
 	if col == nil {
-		return nil, nil
+		return nil, err
 	}
 	if col.leaf < 0 || col.repetition == repRepeated || !fits(col) {
 		return nil, fmt.Errorf("column %s is %s where %s is needed", col.path(), col.typeName(), need)
@@ -95,13 +98,16 @@ func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error)
 		return nil, err
 	}
 	s.time, s.noTime = b.envelopeColumn(parent, "timestamp", isTime, "a TIMESTAMP, a DATE or an RFC 3339 string")
-	if col := parent.child("timestamp"); s.noTime != nil && col.leaf >= 0 && col.repetition != repRepeated {
+	if col := parent.child("timestamp"); s.noTime != nil && col != nil && col.leaf >= 0 && col.repetition != repRepeated {
 		s.wrongTime = b.cursorOf(col, true)
 	}
 	s.trees, s.faults = make([]*bound, len(wants)), make([]error, len(wants))
-	result := b.optional(parent, "result")
+	result, err := b.optional(parent, "result")
 	switch {
 	case result == nil:
+		if err != nil {
+			return nil, err
+		}
 	case result.repetition != repRepeated && (isText(result) || isJSON(result)):
 		s.text = b.cursorOf(result, true)
 	default:

@@ -146,3 +146,47 @@ func TestBareTexts(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONColumnsOfScalars reads columns that are annotated as JSON where a text, number or bool is wanted, as DuckDB makes
+// them where rows disagree: what fits is read as in a scan that is JSON, and the rest costs its own record alone.
+func TestJSONColumnsOfScalars(t *testing.T) {
+	type item struct {
+		X string `parquet:"x,json"`
+	}
+	type row struct {
+		Text   string `parquet:"text,json"`
+		Number string `parquet:"number,json"`
+		Flag   string `parquet:"flag,json"`
+		List   []item `parquet:"list,list"`
+	}
+	type shape struct {
+		Text   *string `tape:"text"`
+		Number *int64  `tape:"number"`
+		Flag   *bool   `tape:"flag"`
+		List   []struct {
+			X string `tape:"x"`
+		} `tape:"list"`
+	}
+	rows := []row{
+		{`"a\u00e9"`, `7`, `true`, []item{{`"x"`}, {`null`}}},
+		{`null`, `3.0`, `false`, nil},
+		{`7`, `null`, `null`, nil},
+		{`null`, `"7"`, `null`, nil},
+		{`null`, `null`, `1`, nil},
+		{`null`, `null`, `null`, []item{{`"x"`}, {`{}`}}},
+		{`"after"`, `null`, `null`, nil},
+	}
+	var got []string
+	for _, f := range readShape(t, writeGo(t, rows), tape.Of[shape]()) {
+		got = append(got, f.Result+strings.TrimPrefix(f.Error, "0 rows: "))
+	}
+	want := []string{
+		`{"text":"aé","number":7,"flag":true,"list":[{"x":"x"},{}]}`, `{"number":3,"flag":false}`,
+		"column text: offset 0: number where a string is expected", "column number: offset 0: string where an integer is expected",
+		"column flag: offset 0: number where a boolean is expected", "column list.list.element.x: offset 0: object where a string is expected",
+		`{"text":"after"}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want - got +\n%s", diff)
+	}
+}

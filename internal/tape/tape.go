@@ -84,7 +84,6 @@ type Node struct {
 	Optional bool     // a pointer: null differs from zero
 	Lenient  bool     // a value of another type reads as null; elsewhere it rejects the record
 	Bare     bool     // of a Text: a column holds a string without its quotes, where that cannot be taken for other JSON
-	Whole    bool     // of an integer: JSON may write it with a fraction of zeros or an exponent
 	Pairs    bool     // of a map: JSON may give it as a list of [key, value] or {"key", "value"} as well
 	Check    bool     // the type is checked where it can differ (JSON), the value is not kept and no column is read
 	Names    []string // of a struct field: the member's or column's names, the first found counts; the first one names outputs
@@ -107,8 +106,8 @@ type Shape struct {
 const maxFields = 250
 
 // Of compiles T. It panics on a type that no source can fill, which is a broken declaration: T is a struct or a list;
-// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, elements, check, pairs, bare
-// and whole, and may carry a tag `doc:"…"`. The option elements makes the elements of a list or map lenient, and theirs where they are lists or maps.
+// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, elements, check, pairs
+// and bare, and may carry a tag `doc:"…"`. The option elements makes the elements of a list or map lenient, and theirs where they are lists or maps.
 func Of[T any]() *Shape { return OfType(reflect.TypeFor[T]()) }
 
 // OfType is [Of] for a type known only at run time.
@@ -212,8 +211,6 @@ func setOptions(n *Node, options, path string) {
 			n.Pairs = true
 		case "bare":
 			n.Bare = true
-		case "whole":
-			n.Whole = true
 		default:
 			panic(fmt.Sprintf("tape: %s: unknown option %q", path, option))
 		}

@@ -47,7 +47,7 @@ type Endpoint struct {
 // Token is a user token policy (OPC 10000-4, 7.41).
 type Token struct {
 	PolicyID          *string   `tape:"PolicyID,lenient" doc:"the server's name for it"`
-	TokenType         *int64    `tape:"TokenType,lenient,whole" doc:"0 anonymous, 1 user name, 2 certificate, 3 issued"`
+	TokenType         *int64    `tape:"TokenType,lenient" doc:"0 anonymous, 1 user name, 2 certificate, 3 issued"`
 	IssuedTokenType   *string   `tape:"IssuedTokenType,lenient" doc:"kind of an issued token"`
 	IssuerEndpointURL *string   `tape:"IssuerEndpointURL,lenient" doc:"who issues it"`
 	SecurityPolicyURI tape.Text `tape:"SecurityPolicyURI,bare" doc:"policy that protects the token, as with endpoints; empty: the endpoint's"`

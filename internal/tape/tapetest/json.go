@@ -129,7 +129,7 @@ func (e *encoder) value(dst []byte, n *tape.Node, v any) ([]byte, error) {
 			return tape.AppendInt(dst, i), nil
 		}
 		f, err := value.Float64()
-		if n.Whole && err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		if n.Kind == tape.Int && err == nil && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
 			return tape.AppendInt(dst, int64(f)), nil
 		}
 		if n.Kind == tape.Float && err == nil && !math.IsInf(f, 0) {
