@@ -141,7 +141,7 @@ func TestQueuesThatCannotBe(t *testing.T) {
 	began := time.Now()
 	said := wantSaid(t, 1, []string{
 		"classify", "-f", dir + "/zgrab2_*", "-o", filepath.Join(t.TempDir(), "out"), "--nats", servertest.NATS(t), "--nats-replicas", "3",
-	}, "replicas > 1 not supported")
+	}, "look at --nats-replicas")
 	if took := time.Since(began); took > 20*time.Second || strings.Count(said, "open queue") != 1 {
 		t.Errorf("after %v:\n%s", took, said)
 	}

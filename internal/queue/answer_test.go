@@ -130,7 +130,8 @@ func TestFinalAnswersEndTheWait(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	_, err := queue.Open(ctx, conn, newJob(), queue.Config{Replicas: 3})
-	if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "replicas > 1 not supported") {
+	if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "replicas > 1 not supported") ||
+		!strings.Contains(err.Error(), "look at --nats-replicas") {
 		t.Errorf("got %v, %v", err, ctx.Err())
 	}
 }

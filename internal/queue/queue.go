@@ -136,22 +136,18 @@ func Open(ctx context.Context, conn *Conn, job string, cfg Config) (*Queue, erro
 	}
 }
 
-// tooManyReplicas is the server's answer "replicas > 1 not supported in non-clustered mode". Its other code, 500, is that
-// of faults that pass.
-const tooManyReplicas jetstream.ErrorCode = 10074
-
 // hopeless says whether the server has answered, so that asking again does not help.
 func hopeless(err error) bool {
 	var answer *jetstream.APIError
 	return errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) ||
-		errors.As(err, &answer) && (answer.Code < 500 || answer.ErrorCode == tooManyReplicas)
+		errors.As(err, &answer) && answer.Code < 500 || overReplicated(err)
 }
 
 func (q *Queue) create(ctx context.Context) error {
 	question, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	if err := q.createStream(question); err != nil {
-		return fmt.Errorf("make stream: %w", q.conn.explain(ctx, err))
+		return fmt.Errorf("make stream: %w", advise(q.conn.explain(ctx, err)))
 	}
 	return q.conn.explain(ctx, q.createConsumer(question))
 }
@@ -247,19 +243,20 @@ func (q *Queue) publishChunk(ctx context.Context, tasks []Task) error {
 // publishOnce sends tasks and waits for all answers. It returns those that were not stored, with a reason.
 func (q *Queue) publishOnce(ctx context.Context, tasks []Task) (left []Task, err error) {
 	futures := make([]jetstream.PubAckFuture, len(tasks))
+	var unsent error // why the rest was not sent
 	for i, t := range tasks {
 		msg, err := q.message(t)
 		if err != nil {
 			return tasks, err
 		}
-		if futures[i], err = q.js.PublishMsgAsync(msg, jetstream.WithMsgID(t.String())); err != nil {
+		if futures[i], unsent = q.js.PublishMsgAsync(msg, jetstream.WithMsgID(t.String())); unsent != nil {
 			left = append(left, tasks[i:]...)
 			break
 		}
 	}
 	for i, f := range futures {
 		if f == nil {
-			return left, errors.Join(err, errNotSent)
+			return left, fmt.Errorf("send task %s: %w", tasks[i], unsent)
 		}
 		select {
 		case ack := <-f.Ok():
@@ -275,8 +272,6 @@ func (q *Queue) publishOnce(ctx context.Context, tasks []Task) (left []Task, err
 	}
 	return left, err
 }
-
-var errNotSent = errors.New("message was not sent")
 
 func (q *Queue) validate(t Task) error {
 	if t.Job != q.job {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -250,6 +251,19 @@ func TestPublishTwice(t *testing.T) {
 		wantPending(t, q, queue.Pending{})
 		check(t, q.Publish(t.Context(), nil))
 	})
+}
+
+// TestUnsentTasksSayWhy: what the client answers when it cannot send is what people read.
+func TestUnsentTasksSayWhy(t *testing.T) {
+	conn := connectEmbedded(t, startEmbedded(t, t.TempDir(), ""))
+	q := open(t, conn, "job", queue.Config{})
+	conn.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // one try
+	err := q.Publish(ctx, tasks("job", 2))
+	if err == nil || !strings.Contains(err.Error(), "send task job/map/0/0") || !strings.Contains(err.Error(), "connection closed") {
+		t.Errorf("got %v", err)
+	}
 }
 
 func TestBadTasks(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // refused tells answers that no patience changes from the silence of a server that is not there yet.
@@ -35,6 +36,19 @@ func untrusted(err error) bool {
 	return errors.As(err, &cause)
 }
 
+// What servers answer that are fewer than the copies asked for: "replicas > 1 not supported in non-clustered mode", with 500
+// as its other code, that of faults that pass, and in a cluster "no suitable peers for placement".
+const (
+	tooManyReplicas jetstream.ErrorCode = 10074
+	tooFewPeers     jetstream.ErrorCode = 10005
+)
+
+// overReplicated: a queue is to have more copies than there are servers for it.
+func overReplicated(err error) bool {
+	var answer *jetstream.APIError
+	return errors.As(err, &answer) && (answer.ErrorCode == tooManyReplicas || answer.ErrorCode == tooFewPeers)
+}
+
 // advise adds to a refusal where to look.
 func advise(err error) error {
 	var where string
@@ -45,6 +59,8 @@ func advise(err error) error {
 		where = "look at --nats-cert and --nats-key"
 	case untrusted(err):
 		where = "look at --nats-ca"
+	case overReplicated(err):
+		where = "look at --nats-replicas: not as many servers are there"
 	default:
 		return err
 	}
