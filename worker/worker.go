@@ -152,10 +152,12 @@ func (w *Worker) do(ctx context.Context, lease *queue.Lease, slot *memos) (pause
 	begun := time.Now()
 	defer w.hands.drop(name)
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	moved := &movement{}
 	var keeper sync.WaitGroup
-	defer keeper.Wait()
+	defer func() { // in this order, also when this panics: the keepers end with ctx
+		cancel(nil)
+		keeper.Wait()
+	}()
 	keeper.Go(func() { w.keep(ctx, lease, moved, cancel) })
 	keeper.Go(func() { w.watch(ctx, lease, cancel) })
 
