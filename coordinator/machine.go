@@ -62,12 +62,16 @@ type listed struct {
 	at      time.Time
 }
 
+// unsent: the queue did not take what was to be handed out, or not all of it.
+type unsent struct{ publish }
+
 func (began) isEvent()    {}
 func (heard) isEvent()    {}
 func (reported) isEvent() {}
 func (troubled) isEvent() {}
 func (doomed) isEvent()   {}
 func (listed) isEvent()   {}
+func (unsent) isEvent()   {}
 
 // action is something the coordinator has to do.
 type action interface{ isAction() }
@@ -131,6 +135,8 @@ func (m *machine) handle(e event) []action {
 		return m.suffer(e)
 	case listed:
 		return m.compare(e)
+	case unsent:
+		m.keep(e.publish)
 	case doomed:
 		if m.knows(e.stage, e.task) && !m.done[e.task] { // else it is late news of a task that others have done
 			return m.end(fail{e.cause})
@@ -237,6 +243,15 @@ func (m *machine) compare(e listed) []action {
 func (m *machine) publish(tasks []int, again bool) []action {
 	m.generation++
 	return []action{publish{m.stage, tasks, m.generation, again}}
+}
+
+// keep notes that tasks were not handed out a second time, so that they are tried again.
+func (m *machine) keep(p publish) {
+	if p.again && p.stage == m.stage {
+		for _, task := range p.tasks {
+			delete(m.offered, task)
+		}
+	}
 }
 
 // A straggler has been at work for straggling times as long as its peers took, the median of them, once enough of

@@ -109,7 +109,11 @@ func (c *Coordinator) forget(ctx context.Context, stage shard.Stage) {
 func (c *Coordinator) perform(ctx context.Context, m *machine, a action) (more []action, over bool, err error) {
 	switch a := a.(type) {
 	case publish:
-		return nil, false, c.publishTasks(ctx, a)
+		sent, err := c.publishTasks(ctx, a)
+		if !sent && err == nil {
+			more = m.handle(unsent{a})
+		}
+		return more, false, err
 	case list:
 		e, err := c.listing(ctx, a.stage)
 		if err != nil {
@@ -192,8 +196,9 @@ func (c *Coordinator) suspect(p queue.Progress) {
 	}
 }
 
-// publishTasks hands tasks out. What a queue in trouble does not take is handed out again later, when it is missed.
-func (c *Coordinator) publishTasks(ctx context.Context, p publish) error {
+// publishTasks hands tasks out and says whether the queue took them all. What a queue in trouble does not take is handed out
+// again later, when it is missed.
+func (c *Coordinator) publishTasks(ctx context.Context, p publish) (sent bool, err error) {
 	tasks := make([]queue.Task, len(p.tasks))
 	for i, id := range p.tasks {
 		tasks[i] = queue.Task{
@@ -202,17 +207,19 @@ func (c *Coordinator) publishTasks(ctx context.Context, p publish) error {
 	}
 	if p.again {
 		c.deps.Log.Info("offer slow tasks a second time", "stage", p.stage, "tasks", p.tasks)
-		c.view.again(len(tasks))
 	}
 	if err := c.queue.Publish(ctx, tasks); err != nil {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 		c.deps.Log.Warn("hand out tasks", "stage", p.stage, "error", err)
-		return nil
+		return false, nil
+	}
+	if p.again {
+		c.view.again(len(tasks))
 	}
 	c.view.handedOut(len(tasks))
-	return nil
+	return true, nil
 }
 
 // listing looks at what is there, and whether the output is still the job's and the plan still there. A queue that cannot be reached is waited for.

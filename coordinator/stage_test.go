@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -89,6 +91,52 @@ func TestTasksAndRowsCountOnce(t *testing.T) {
 	want("done before, and once more", 2, 100)
 	c.see(m, listed{stage: shard.Map, done: []int{2}, waiting: -1})
 	want("listed", 1, 100)
+}
+
+// closedQueue takes no tasks until it is open.
+type closedQueue struct {
+	promptQueue
+	open bool
+}
+
+func (q *closedQueue) Publish(context.Context, []queue.Task) error {
+	if q.open {
+		return nil
+	}
+	return errors.New("no answer")
+}
+
+// TestStragglersThatWereNotOfferedAreOfferedAgain, and counted once the queue has taken them.
+func TestStragglersThatWereNotOfferedAreOfferedAgain(t *testing.T) {
+	q := &closedQueue{}
+	c := &Coordinator{view: newView(after(0)), queue: q, plan: &shard.Plan{Job: "job"}, deps: Deps{Log: slog.New(slog.DiscardHandler)}}
+	m := &machine{policy: policy{patience: time.Second}}
+	play(t, m, []step{
+		{began{listed{stage: shard.Map, waiting: 1, at: after(0)}, 1, 0}, nil}, {heard{shard.Map, 0, after(0)}, nil},
+	})
+	look := func(second int, generation, counted int) {
+		t.Helper()
+		actions := m.handle(listed{stage: shard.Map, taken: 1, at: after(second)})
+		var want []action
+		if generation > 0 {
+			want = []action{publish{shard.Map, []int{0}, generation, true}}
+		}
+		if diff := cmp.Diff(want, actions, allowActions); diff != "" {
+			t.Fatalf("after %d s: want - got +\n%s", second, diff)
+		}
+		for _, a := range actions {
+			if more, over, err := c.perform(t.Context(), m, a); len(more) > 0 || over || err != nil {
+				t.Errorf("after %d s: %v, %v, %v", second, more, over, err)
+			}
+		}
+		if got := c.view.status(after(second)).Offered; got != counted {
+			t.Errorf("after %d s: %d offered, want %d", second, got, counted)
+		}
+	}
+	look(101, 1, 0)
+	q.open = true
+	look(102, 2, 1)
+	look(103, 0, 1)
 }
 
 // TestChangedInputsNameTheWayOut for the same command would fail again.
