@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -158,45 +159,65 @@ func TestStragglersAreOfferedTwice(t *testing.T) {
 // lossyWorld is a queue and workers that lose, repeat and reorder whatever they can.
 type lossyWorld struct {
 	r         *rand.Rand
+	clock     int
 	queue     []int
+	taken     []int
 	committed map[int]bool
 }
 
-// events lets some tasks be done, and returns what the coordinator hears of it.
+// events lets some tasks be taken and some be done, and returns what the coordinator hears of it.
 func (w *lossyWorld) events() []event {
+	w.clock++
 	var told []event
 	for len(w.queue) > 0 && w.r.IntN(3) > 0 {
 		at := w.r.IntN(len(w.queue))
 		task := w.queue[at]
 		if w.r.IntN(4) > 0 { // else delivered again later
-			w.queue = append(w.queue[:at], w.queue[at+1:]...)
+			w.queue = slices.Delete(w.queue, at, at+1)
 		}
+		w.taken = append(w.taken, task)
+		if w.r.IntN(3) > 0 {
+			told = append(told, heard{shard.Map, task, after(w.clock)})
+		}
+	}
+	for len(w.taken) > 0 && w.r.IntN(3) > 0 {
+		at := w.r.IntN(len(w.taken))
+		task := w.taken[at]
+		w.taken = slices.Delete(w.taken, at, at+1)
 		if w.r.IntN(5) == 0 {
 			continue // the task is lost with its worker and its queue
 		}
 		w.committed[task] = true
 		if w.r.IntN(3) > 0 {
-			told = append(told, reported{shard.Map, task, "z", after(0)})
+			told = append(told, reported{shard.Map, task, "z", after(w.clock)})
 		}
 	}
 	return append(told, w.listing())
 }
 
 func (w *lossyWorld) listing() event {
-	var done []int
-	for task := range w.committed {
-		done = append(done, task)
-	}
-	return listed{stage: shard.Map, done: done, waiting: len(w.queue)}
+	done := slices.Collect(maps.Keys(w.committed))
+	return listed{stage: shard.Map, done: done, waiting: len(w.queue), taken: len(w.taken), at: after(w.clock)}
 }
 
-// TestMachineFinishesExactlyWhenAllIsCommitted whatever is lost, repeated or late.
+// send queues tasks, unless the queue is in trouble.
+func (w *lossyWorld) send(p publish) []event {
+	if w.r.IntN(5) == 0 {
+		return []event{unsent{p}}
+	}
+	w.queue = append(w.queue, p.tasks...)
+	return nil
+}
+
+// TestMachineFinishesExactlyWhenAllIsCommitted whatever is lost, repeated or late. While tasks wait or are at work, only those
+// that are slow are handed out.
 func TestMachineFinishesExactlyWhenAllIsCommitted(t *testing.T) {
+	offered := 0
 	for seed := range uint64(300) {
 		w := &lossyWorld{r: rand.New(rand.NewPCG(seed, 1)), committed: map[int]bool{}}
 		n := 1 + w.r.IntN(20)
-		m := &machine{policy: policy{maxTrouble: 3}}
-		pending := []event{began{listed{stage: shard.Map}, n, 0}}
+		m := &machine{policy: policy{maxTrouble: 3, patience: time.Second}}
+		pending := []event{began{listed{stage: shard.Map, at: after(0)}, n, 0}}
 		finished := false
 		for round := 0; !finished; round++ {
 			if round > 10_000 {
@@ -205,12 +226,18 @@ func TestMachineFinishesExactlyWhenAllIsCommitted(t *testing.T) {
 			if len(pending) == 0 {
 				pending = w.events()
 			}
+			seen, _ := pending[0].(listed)
 			actions := m.handle(pending[0])
 			pending = pending[1:]
 			for _, a := range actions {
 				switch a := a.(type) {
 				case publish:
-					w.queue = append(w.queue, a.tasks...)
+					if a.again {
+						offered++
+					} else if seen.waiting+seen.taken > 0 {
+						t.Fatalf("seed %d: tasks are handed out anew while %+v", seed, seen)
+					}
+					pending = append(pending, w.send(a)...)
 				case list:
 					pending = append(pending, w.listing())
 				case finish:
@@ -224,6 +251,10 @@ func TestMachineFinishesExactlyWhenAllIsCommitted(t *testing.T) {
 			t.Fatalf("seed %d: finished with %d of %d tasks", seed, len(w.committed), n)
 		}
 	}
+	if offered == 0 {
+		t.Error("no world had a slow task")
+	}
+	t.Logf("%d times slow tasks were offered", offered)
 }
 
 // TestOneWorkerDoesNotFailTheJob: while another one is at its task for long, a worker that would always fail may do so
