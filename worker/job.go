@@ -30,9 +30,10 @@ type job struct {
 	exclude   networks // that asked to be left out
 	side      bool     // there are side tables
 
-	mu      sync.Mutex
-	indexes map[shard.Stage]*shard.Index
-	lines   [][]int64
+	indexes shared[*shard.Index] // by stage
+
+	mu    sync.Mutex
+	lines [][]int64
 }
 
 // standing is what has become of a job.
@@ -124,7 +125,7 @@ func missing(ctx context.Context, out store.Bucket, name string) error {
 
 // openJob reads a job's plan.
 func openJob(ctx context.Context, out store.Bucket, places *Places, name string) (*job, error) {
-	j := &job{key: shard.Job(name), out: out, places: places, indexes: map[shard.Stage]*shard.Index{}}
+	j := &job{key: shard.Job(name), out: out, places: places}
 	body, err := out.Get(ctx, j.key.PlanKey(), maxState)
 	if err != nil {
 		return nil, err
@@ -165,21 +166,17 @@ func (j *job) prepare() error {
 
 // index returns a stage's index, which the coordinator wrote before the next stage's first task.
 func (j *job) index(ctx context.Context, stage shard.Stage) (*shard.Index, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if index := j.indexes[stage]; index != nil {
+	return j.indexes.get(ctx, string(stage), func(ctx context.Context) (*shard.Index, error) {
+		body, err := j.out.Get(ctx, j.key.IndexKey(stage), maxState)
+		if err != nil {
+			return nil, err
+		}
+		index, err := shard.ReadIndex(body)
+		if err != nil {
+			return nil, fmt.Errorf("stage %s: %w", stage, err)
+		}
 		return index, nil
-	}
-	body, err := j.out.Get(ctx, j.key.IndexKey(stage), maxState)
-	if err != nil {
-		return nil, err
-	}
-	index, err := shard.ReadIndex(body)
-	if err != nil {
-		return nil, fmt.Errorf("stage %s: %w", stage, err)
-	}
-	j.indexes[stage] = index
-	return index, nil
+	})
 }
 
 // firstLines returns, for each scan shard and slice, how many rows of the same input stand before the slice.
