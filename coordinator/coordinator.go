@@ -318,17 +318,27 @@ func (c *Coordinator) makePlan(digest string, in *planned) (*shard.Plan, error) 
 	p := &shard.Plan{
 		Command: c.cfg.Command, Digest: digest,
 		Inputs:        append(append([]shard.Input{}, in.scans...), in.side...),
-		Shards:        shard.Cut(in.scans, 0, target, false),
 		KeyPartitions: shard.KeyPartitions(in.scans),
 		HashKey:       make([]byte, shard.HashKeySize),
 	}
-	p.Shards = append(p.Shards, shard.Cut(in.side, len(in.scans), target, true)...)
-	p.Streams = shard.Streams(p.Inputs, p.Shards)
-	if len(p.Shards) > shard.MaxShards {
-		return nil, fmt.Errorf("%w: %d shards are over the limit of %d: raise --shard-size", ErrFailed, len(p.Shards), shard.MaxShards)
+	if err := fits(shard.Pieces(p.Inputs, target)); err != nil {
+		return nil, err // and they were not made: a size that lacks its unit asks for more than there is memory
 	}
+	p.Shards = append(shard.Cut(in.scans, 0, target, false), shard.Cut(in.side, len(in.scans), target, true)...)
+	if err := fits(int64(len(p.Shards))); err != nil {
+		return nil, err
+	}
+	p.Streams = shard.Streams(p.Inputs, p.Shards)
 	rand.Read(p.HashKey)
 	return p, nil
+}
+
+// fits returns an error if there are more shards than a job can have.
+func fits(shards int64) error {
+	if shards > shard.MaxShards {
+		return fmt.Errorf("%w: %d shards are over the limit of %d: raise --shard-size", ErrFailed, shards, shard.MaxShards)
+	}
+	return nil
 }
 
 // newJobName returns a name that sorts by time.

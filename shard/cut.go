@@ -41,7 +41,7 @@ func Cut(inputs []Input, first int, target int64, side bool) []Shard {
 	}
 	closeShard()
 	for i, in := range inputs {
-		if in.Size > target+target/2 {
+		if isCut(in, target) {
 			closeShard()
 			for _, s := range ranges(in.Size, target) {
 				s.Input = first + i
@@ -57,6 +57,20 @@ func Cut(inputs []Input, first int, target int64, side bool) []Shard {
 	}
 	closeShard()
 	return shards
+}
+
+// isCut tells the objects that are more than one shard's.
+func isCut(in Input, target int64) bool { return in.Size > target+target/2 }
+
+// Pieces returns into how many shards Cut divides the large ones of inputs. Cut makes no fewer, and at most one more for each
+// other input. So it is told without memory whether there are too many.
+func Pieces(inputs []Input, target int64) (n int64) {
+	for _, in := range inputs {
+		if isCut(in, target) {
+			n += pieces(in.Size, target)
+		}
+	}
+	return n
 }
 
 // Streams returns the inputs, by their places, that are compressed and were cut: if such an object is one long stream, no
@@ -86,7 +100,7 @@ func Compression(name string) string {
 
 // ranges cuts [0, size) into equal ranges of about target.
 func ranges(size, target int64) []Slice {
-	n := (size + target - 1) / target
+	n := pieces(size, target)
 	cuts := make([]Slice, n)
 	for i := range n {
 		cuts[i] = Slice{From: size / n * i, To: size / n * (i + 1)}
@@ -94,6 +108,8 @@ func ranges(size, target int64) []Slice {
 	cuts[n-1].To = size
 	return cuts
 }
+
+func pieces(size, target int64) int64 { return (size + target - 1) / target }
 
 // partitionBytes is the input that one key partition is meant for: little enough that resolving keeps a machine of many cores
 // busy, as far as the scan is worth one.

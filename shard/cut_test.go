@@ -24,7 +24,11 @@ func TestCutCoversEveryOctetOnce(t *testing.T) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		inputs, target := randomInputs(r), 64+r.Int64N(1<<r.IntN(18))
 		next, offset := 0, int64(0)
-		for _, s := range Cut(inputs, 5, target, true) {
+		shards := Cut(inputs, 5, target, true)
+		if n := Pieces(inputs, target); n > int64(len(shards)) || int64(len(shards)) > n+int64(len(inputs)) {
+			t.Fatalf("seed %d: %d shards of %d inputs, %d pieces", seed, len(shards), len(inputs), n)
+		}
+		for _, s := range shards {
 			if len(s.Slices) == 0 || len(s.Slices) > maxSlices || !s.Side {
 				t.Fatalf("seed %d: shard %+v", seed, s)
 			}
