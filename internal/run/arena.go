@@ -13,7 +13,10 @@ type entry struct {
 	at     uint64 // where it is: 16 bits chunk, 24 bits offset, 24 bits length
 }
 
-const entrySize = 16
+const (
+	entrySize = 16
+	maxChunks = 1 << 16 // as many as entries have numbers for
+)
 
 // arena holds records in chunks of one size. A record larger than that has a chunk of its own.
 type arena struct {
@@ -30,6 +33,9 @@ func (a *arena) grows(n int) int {
 	}
 	return max(n, a.size)
 }
+
+// isFull says whether there is no number left for the chunk that a record of n octets needs.
+func (a *arena) isFull(n int) bool { return len(a.chunks) == maxChunks && !a.fits(n) }
 
 func (a *arena) fits(n int) bool {
 	if len(a.chunks) == 0 {

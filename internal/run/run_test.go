@@ -243,6 +243,28 @@ func TestSorterBudget(t *testing.T) {
 	}
 }
 
+// TestSorterOfManyChunks: a large budget does not make a sorter take more records than it can tell apart.
+func TestSorterOfManyChunks(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 2))
+	s := NewSorter(64<<20, t.TempDir())
+	s.arena.size = 16 // as if the budget were a million times as large
+	recs := make([][]byte, maxChunks+100)
+	for i := range recs {
+		recs[i] = random(r, 12)
+		if err := s.Add(recs[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	it, err := s.Sorted()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sameRecords(t, collect(t, it), sorted(recs))
+	if err := errors.Join(it.Close(), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestSorterScratchFails(t *testing.T) {
 	s := NewSorter(0, t.TempDir()+"/none")
 	defer s.Close()

@@ -48,8 +48,11 @@ func (s *Sorter) Add(rec []byte) error {
 // growth is the number of entries by which the index grows.
 func (s *Sorter) growth() int { return max(256, cap(s.index)) }
 
-// full tells whether one more record would take more than the budget. While the index grows there are two of them.
+// full tells whether one more record would take more than the budget, or than an arena can hold. While the index grows there are two of them.
 func (s *Sorter) full(n int) bool {
+	if s.arena.isFull(n) {
+		return true
+	}
 	need := s.arena.held + s.arena.grows(n) + cap(s.index)*entrySize
 	if len(s.index) == cap(s.index) {
 		need += (cap(s.index) + s.growth()) * entrySize
