@@ -77,7 +77,7 @@ func TestBadInput(t *testing.T) {
 		`[1,2,3]`,
 		"",
 		`{"ip":"192.0.2.7"}`,
-		strings.Repeat("[", 100_000),
+		`{"ip":"192.0.2.10","more":` + strings.Repeat("[", 100_000),
 		`{"ip":9,"data":{"xmpp":{}}}`,
 		xmpp("192.0.2.8"),
 	}
@@ -98,15 +98,15 @@ func TestBadInput(t *testing.T) {
 		got[fmt.Sprintf("%s:%d", filepath.Base(r.SourceObject), value(r.SourceRow))] = r.Reason
 	}
 	for place, reason := range map[string]string{
-		"lines.jsonl:2":  "",
+		"lines.jsonl:2":  "text ends",
 		"lines.jsonl:4":  "UTF-8",
 		"lines.jsonl:5":  "banner",
 		"lines.jsonl:6":  "status",
 		"lines.jsonl:7":  "object",
-		"lines.jsonl:10": "",
+		"lines.jsonl:10": "nesting over the limit",
 		"lines.jsonl:11": "ip",
-		"cut.parquet:0":  "",
-		"none.parquet:0": "",
+		"cut.parquet:0":  "not a Parquet file, or cut off",
+		"none.parquet:0": "not a Parquet file, or cut off",
 	} {
 		if why, ok := got[place]; !ok || !strings.Contains(why, reason) {
 			t.Errorf("%s: rejected %v for %q, want a reason with %q", place, ok, why, reason)
@@ -132,33 +132,60 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// TestDamagedMembers: of a compressed object in several shards only the damaged members are lost, and rejects say so.
+// TestDamagedMembers: a damaged member of a compressed object ends its slice. What was unpacked before comes out, the rest of
+// the slice is lost with the line behind it, and rejects say where.
 func TestDamagedMembers(t *testing.T) {
 	dir := t.TempDir()
 	const members, lines = 40, 200
+	address := func(member, line int) string { return fmt.Sprintf("10.0.%d.%d", member, line) }
 	var whole []byte
-	for m := range members {
+	starts := make([]int64, members)
+	for m := range starts {
 		var text strings.Builder
 		for i := range lines {
-			text.WriteString(xmpp(fmt.Sprintf("10.0.%d.%d", m, i)) + "\n")
+			text.WriteString(xmpp(address(m, i)) + "\n")
 		}
-		body := zipped(t, text.String())
-		if m == 0 || m == 17 {
-			body[len(body)/2] ^= 0x55
-		}
-		whole = append(whole, body...)
+		starts[m] = int64(len(whole))
+		whole = append(whole, zipped(t, text.String())...)
 	}
-	write(t, dir, "a.jsonl.gz", whole)
 	command := Command(filepath.Join(dir, "*"))
 	command.Options.ShardBytes = int64(len(whole) / 12)
-	files := Files(t, Run(t, Options{Command: command}).Out)
-	rejects := Table[Reject](t, files, shard.RejectsTable)
-	if len(rejects) < 2 {
-		t.Errorf("rejects %+v", rejects)
+	shards := shard.Cut([]shard.Input{{Size: int64(len(whole))}}, 0, command.Options.ShardBytes, false)
+	var want []string
+	lost := false // the rest of the slice before, and so the line behind it
+	for i, s := range shards {
+		from, _ := slices.BinarySearch(starts, s.Slices[0].From)
+		to, _ := slices.BinarySearch(starts, s.Slices[0].To)
+		ended := false
+		for m := from; m < to && !ended; m++ {
+			for line := range lines {
+				if !lost || m != from || line > 0 {
+					want = append(want, address(m, line))
+				}
+			}
+			switch i {
+			case 0:
+				whole[starts[m+1]-8] ^= 0x55 // its checksum, behind all of its text
+				ended = true
+			case 5:
+				whole[starts[m+1]+10] = 7 // the next one's text begins with a block of a kind that there is not
+				ended = true
+			}
+		}
+		lost = ended
 	}
-	rows := len(Table[Row](t, files, shard.ProtocolTable("xmpp")))
-	if rows < lines*members*3/4 || rows >= lines*members {
-		t.Errorf("%d rows of %d came out", rows, lines*members)
+	write(t, dir, "a.jsonl.gz", whole)
+	files := Files(t, Run(t, Options{Command: command}).Out)
+	var got []string
+	for _, row := range Table[Row](t, files, shard.ProtocolTable("xmpp")) {
+		got = append(got, *row.IP)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%d rows, want %d: want - got +\n%s", len(got), len(want), diff)
+	}
+	rejects := Table[Reject](t, files, shard.RejectsTable)
+	if len(rejects) != 2 || !strings.Contains(rejects[0].Reason, "damaged") || !strings.Contains(rejects[1].Reason, "damaged") {
+		t.Errorf("rejects %+v", rejects)
 	}
 }
 
