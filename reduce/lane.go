@@ -62,7 +62,7 @@ func (d *dictionary) size() int { return uvarintLen(uint64(d.n)) + len(d.fresh) 
 // lane is one protocol's part of a segment while it is written.
 type lane struct {
 	blocks []blockAt
-	stats  LaneStats
+	held   struct{ records, certificates int64 }
 
 	fingerprints, labels, statuses dictionary
 	certificates                   words.List // their keys, of the epoch
@@ -97,7 +97,7 @@ func (l *lane) restart() {
 		d.restart()
 	}
 	l.certificates.Reset(largeBuffer)
-	l.certificatesBefore = uint32(l.stats.Certificates)
+	l.certificatesBefore = uint32(l.held.certificates)
 	l.size, l.reset = 0, true
 }
 
@@ -145,7 +145,7 @@ func (l *lane) add(r *Record) {
 		l.put(columnCertificates, uint64(index))
 	}
 	l.rows++
-	l.stats.Records++
+	l.held.records++
 }
 
 func (l *lane) code(column int, d *dictionary, at *Place, text []byte) {

@@ -70,11 +70,6 @@ type Record struct {
 	FingerprintAt, LabelsAt *Place
 }
 
-// LaneStats says what a lane of a segment holds.
-type LaneStats struct {
-	Records, Certificates int64
-}
-
 // SegmentWriter writes the records of one shard, of several protocols in any order. It is used by one goroutine.
 type SegmentWriter struct {
 	w      io.Writer
@@ -99,10 +94,10 @@ func NewSegmentWriter(w io.Writer, lanes int) *SegmentWriter {
 func (s *SegmentWriter) AddCertificate(lane int, key, tape []byte, labels string) (index uint32, added bool) {
 	l := s.lanes[lane]
 	index = l.certificatesBefore + uint32(l.certificates.Number(key))
-	if int64(index) < l.stats.Certificates {
+	if int64(index) < l.held.certificates {
 		return index, false
 	}
-	l.stats.Certificates++
+	l.held.certificates++
 	l.newCertificates = appendBytes(appendBytes(l.newCertificates, tape), labels)
 	l.nCertificates++
 	l.size += len(key) + 64 + len(tape) + len(labels)
@@ -160,8 +155,8 @@ func (s *SegmentWriter) Close() error {
 	s.raw = s.raw[:0]
 	for _, l := range s.lanes {
 		s.raw = binary.AppendUvarint(s.raw, uint64(len(l.blocks)))
-		s.raw = binary.AppendUvarint(s.raw, uint64(l.stats.Records))
-		s.raw = binary.AppendUvarint(s.raw, uint64(l.stats.Certificates))
+		s.raw = binary.AppendUvarint(s.raw, uint64(l.held.records))
+		s.raw = binary.AppendUvarint(s.raw, uint64(l.held.certificates))
 		for _, b := range l.blocks {
 			s.raw = binary.AppendUvarint(s.raw, uint64(b.offset))
 			s.raw = binary.AppendUvarint(s.raw, uint64(b.length))
@@ -173,9 +168,6 @@ func (s *SegmentWriter) Close() error {
 	s.frame = binary.BigEndian.AppendUint32(s.frame, uint32(index))
 	return s.write(append(s.frame, trailerMagic...))
 }
-
-// Stats says what a lane holds so far.
-func (s *SegmentWriter) Stats(lane int) LaneStats { return s.lanes[lane].stats }
 
 // blockAt is where a block stands.
 type blockAt struct{ offset, length int64 }

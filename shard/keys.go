@@ -48,28 +48,28 @@ func (j Job) CommitKey(s Stage, task int) string {
 	return fmt.Sprintf("%s%08d.json", j.CommitPrefix(s), task)
 }
 
-// FailurePrefix is the folder of a stage's failure records.
-func (j Job) FailurePrefix(s Stage) string { return fmt.Sprintf("%sfailed/%s/", j.Prefix(), s) }
+// failurePrefix is the folder of a stage's failure records.
+func (j Job) failurePrefix(s Stage) string { return fmt.Sprintf("%sfailed/%s/", j.Prefix(), s) }
 
 // FailureKey is where an attempt's failure record stands. It names the input at fault, or NoInput.
 func (j Job) FailureKey(s Stage, task, input int, attempt string) string {
-	return fmt.Sprintf("%s%08d-%08d-%s.json", j.FailurePrefix(s), task, input+1, attempt)
+	return fmt.Sprintf("%s%08d-%08d-%s.json", j.failurePrefix(s), task, input+1, attempt)
 }
 
 // TaskFailurePrefix begins the keys of a task's failure records.
 func (j Job) TaskFailurePrefix(s Stage, task int) string {
-	return fmt.Sprintf("%s%08d-", j.FailurePrefix(s), task)
+	return fmt.Sprintf("%s%08d-", j.failurePrefix(s), task)
 }
 
-// ParseFailureKey returns the task and the input of a failure record.
-func ParseFailureKey(key string) (task, input int, ok bool) {
+// ParseFailureKey returns the input of a failure record: NoInput where none is at fault.
+func ParseFailureKey(key string) (input int, ok bool) {
 	parts := strings.Split(key[strings.LastIndexByte(key, '/')+1:], "-")
 	if len(parts) != 3 {
-		return 0, 0, false
+		return 0, false
 	}
-	t, err := strconv.ParseUint(parts[0], 10, 31)
+	_, err := strconv.ParseUint(parts[0], 10, 31)
 	i, err2 := strconv.ParseUint(parts[1], 10, 31)
-	return int(t), int(i) - 1, err == nil && err2 == nil
+	return int(i) - 1, err == nil && err2 == nil
 }
 
 // DataKey is where an attempt leaves a piece of data: segment, sightings or verdicts.

@@ -77,7 +77,7 @@ func (a *attempt) giveUp(f *dataFault, limit int) (over bool, err error) {
 func (a *attempt) failures() (map[int][]string, error) {
 	by := map[int][]string{}
 	err := a.out.List(a.ctx, a.key.TaskFailurePrefix(a.stage, a.task), func(i store.Info) error {
-		if _, input, ok := shard.ParseFailureKey(i.Key); ok {
+		if input, ok := shard.ParseFailureKey(i.Key); ok {
 			by[input] = append(by[input], i.Key)
 		}
 		return nil

@@ -12,7 +12,6 @@ import (
 type Pending struct {
 	Waiting int // tasks that nobody has
 	Taken   int // tasks that are leased, or wait for the end of a Retry's delay
-	Again   int // of these, tasks that were handed out more than once
 	Idle    int // workers that wait for a task
 }
 
@@ -35,9 +34,7 @@ func (q *Queue) Pending(ctx context.Context) (Pending, error) {
 }
 
 func pendingOf(info *jetstream.ConsumerInfo) Pending {
-	return Pending{
-		Waiting: int(info.NumPending), Taken: info.NumAckPending, Again: info.NumRedelivered, Idle: info.NumWaiting,
-	}
+	return Pending{Waiting: int(info.NumPending), Taken: info.NumAckPending, Idle: info.NumWaiting}
 }
 
 // Purge drops the tasks of a stage. Leases that are out end without effect.

@@ -19,7 +19,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -96,11 +95,10 @@ func (c Config) withDefaults() Config {
 
 // Queue is the queue of one job, as its coordinator sees it. It is safe for concurrent use.
 type Queue struct {
-	job        string
-	cfg        Config
-	conn       *Conn
-	js         jetstream.JetStream
-	duplicates atomic.Int64
+	job  string
+	cfg  Config
+	conn *Conn
+	js   jetstream.JetStream
 }
 
 // Open makes the queue of a job, or finds the one that is there with its tasks.
@@ -261,7 +259,6 @@ func (q *Queue) publishOnce(ctx context.Context, tasks []Task) (left []Task, err
 		select {
 		case ack := <-f.Ok():
 			if ack.Duplicate {
-				q.duplicates.Add(1)
 				q.cfg.Logger.Debug("task was in the queue already", "task", tasks[i].String())
 			}
 		case err = <-f.Err():
@@ -287,9 +284,6 @@ func (q *Queue) message(t Task) (*nats.Msg, error) {
 	}
 	return &nats.Msg{Subject: taskSubject(t, q.conn.pool), Data: body}, nil
 }
-
-// Duplicates counts the published tasks that the server had already.
-func (q *Queue) Duplicates() int64 { return q.duplicates.Load() }
 
 // asking bounds the wait for an answer: one that went with its server never comes, and a context that ends late would have
 // it waited for until then.

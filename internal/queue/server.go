@@ -23,7 +23,6 @@ type ServerConfig struct {
 	Cert     string       // PEM file of the server's certificate; empty: connections are not encrypted
 	Key      string       // PEM file of its key
 	ClientCA string       // PEM file of the authorities that must vouch for a client's certificate; empty: none is asked for
-	MaxStore int64        // octets that tasks may take on disk; default 4 GiB
 	Logger   *slog.Logger // hears the server's warnings, and its notices at level Debug; nil: nobody
 }
 
@@ -35,9 +34,9 @@ type Server struct {
 }
 
 const (
-	readyTimeout    = 30 * time.Second // a server with many stored tasks needs some 0.1 s
-	defaultMaxStore = 4 << 30
-	tlsTimeout      = 10 // seconds for a handshake
+	readyTimeout = 30 * time.Second // a server with many stored tasks needs some 0.1 s
+	maxStore     = 4 << 30          // octets that tasks may take on disk
+	tlsTimeout   = 10               // seconds for a handshake
 )
 
 // Start starts an embedded server and returns when it accepts connections.
@@ -85,12 +84,9 @@ func (c ServerConfig) options(secret string) (*server.Options, error) {
 		return nil, errors.New("no folder for its store is given")
 	}
 	opts := &server.Options{
-		ServerName: "dice", JetStream: true, StoreDir: c.StoreDir, JetStreamMaxStore: c.MaxStore,
+		ServerName: "dice", JetStream: true, StoreDir: c.StoreDir, JetStreamMaxStore: maxStore,
 		NoSigs: true, DontListen: c.Listen == "", DisableJetStreamBanner: true,
 		CustomClientAuthentication: doorkeeper{secret: secret, token: c.Token, worker: WorkerPermissions(c.Pool)},
-	}
-	if c.MaxStore <= 0 {
-		opts.JetStreamMaxStore = defaultMaxStore
 	}
 	if c.Listen == "" {
 		return opts, nil

@@ -106,12 +106,12 @@ type Shape struct {
 const maxFields = 250
 
 // Of compiles T. It panics on a type that no source can fill, which is a broken declaration: T is a struct or a list;
-// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, elements, check, pairs
-// and bare, and may carry a tag `doc:"…"`. The option elements makes the elements of a list or map lenient, and theirs where they are lists or maps.
-func Of[T any]() *Shape { return OfType(reflect.TypeFor[T]()) }
+// exported struct fields carry a tag `tape:"name|other name,option…"` with the options lenient, elements, check, pairs and
+// bare, and may carry a tag `doc:"…"`. The option elements makes the elements of a list or map lenient, and theirs where they are lists or maps.
+func Of[T any]() *Shape { return ofType(reflect.TypeFor[T]()) }
 
-// OfType is [Of] for a type known only at run time.
-func OfType(t reflect.Type) *Shape {
+// ofType is [Of] for a type known only at run time.
+func ofType(t reflect.Type) *Shape {
 	root := compile(t, t.String())
 	if root.Optional || root.Kind < Struct || root.Kind == Map {
 		panic(fmt.Sprintf("tape: %s is neither a struct nor a list", t))
