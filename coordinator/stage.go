@@ -247,7 +247,7 @@ func (c *Coordinator) listing(ctx context.Context, stage shard.Stage) (listed, e
 
 // How long tasks wait without a worker until people are told, and how often they are told.
 const (
-	lonely      = 15 * time.Second
+	maxLonely   = 15 * time.Second
 	lonelyAgain = time.Minute
 )
 
@@ -259,7 +259,7 @@ func (c *Coordinator) callForWorkers(now time.Time) {
 	case c.pending.All() == 0 || idle || len(present) > 0:
 		c.lonely = time.Time{}
 	case c.lonely.IsZero():
-		c.lonely = now.Add(lonely)
+		c.lonely = now.Add(maxLonely)
 	case now.After(c.lonely):
 		c.lonely = now.Add(lonelyAgain)
 		c.deps.Log.Warn("tasks wait, and there is no worker: start dice worker with the same queue", "tasks", c.pending.All())

@@ -10,8 +10,8 @@ import (
 	"github.com/dice-engine/dice/internal/queue"
 )
 
-// view is what a coordinator has heard of the running job, for people who ask. Nothing is decided by it. It is safe for
-// concurrent use.
+// view is what a coordinator has heard of the running job, for people who ask. All that is decided by it is whether there are
+// others to do what a worker is in trouble with, and whether there are any. It is safe for concurrent use.
 type view struct {
 	mu      sync.Mutex
 	began   time.Time
@@ -175,11 +175,11 @@ func (v *view) current() *queue.StageStatus {
 	return &v.stages[len(v.stages)-1]
 }
 
-// After such silence a worker is taken to be at no task, and is no longer shown.
+// How long a worker may be silent.
 const (
-	silent    = 30 * time.Second
-	lately    = time.Minute
-	forgotten = 5 * time.Minute
+	silent    = 30 * time.Second // and count as being at its tasks
+	lately    = time.Minute      // and count as there, for those who wait for somebody else
+	forgotten = 5 * time.Minute  // and be shown
 )
 
 // status describes the job for those who ask.

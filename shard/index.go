@@ -72,7 +72,8 @@ func ReadIndex(body []byte) (*Index, error) {
 	return index, err
 }
 
-// maxIndex is how many octets of JSON an index may hold: a million commits and more.
+// maxIndex is how many octets of JSON an index may hold: hundreds of thousands of commits, of a few KB each, or some ten
+// thousands of shards of a thousand objects each.
 const maxIndex = 4 << 30
 
 // ScanIndex calls each for every commit of an index, in the order of tasks, and returns the index's end. Nothing is called

@@ -17,7 +17,7 @@ const (
 )
 
 // Progress shows how far the phases of a run have come. It is an io.Writer for what else goes to the same stream, and
-// safe for concurrent use. A nil Progress shows nothing.
+// safe for concurrent use. A nil Progress shows nothing, and is no writer.
 type Progress struct {
 	w       io.Writer
 	columns func() int // of the terminal; nil: it is none
