@@ -14,6 +14,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -163,7 +164,7 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 // dismiss removes the queue of a job that failed, lest workers go on with what leads nowhere.
 func (c *Coordinator) dismiss(ctx context.Context) {
 	if err := c.queue.Delete(ctx); err != nil {
-		c.deps.Log.Warn("remove the queue of the failed job", "job", c.key, "error", err)
+		c.deps.Log.Warn("remove the queue of the failed job", telemetry.KeyJob, c.key, telemetry.KeyError, err)
 	}
 }
 
@@ -288,7 +289,7 @@ func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, 
 	there, err := readClaim(ctx, c.deps.Out)
 	if err == nil && there != nil && there.Digest == digest {
 		if _, err = c.deps.Out.Stat(ctx, shard.Job(there.Job).PlanKey()); err == nil {
-			c.deps.Log.Info("go on with job", "job", there.Job)
+			c.deps.Log.Info("go on with job", telemetry.KeyJob, there.Job)
 			return nil, nil
 		}
 	}

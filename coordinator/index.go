@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -35,7 +36,7 @@ func (c *Coordinator) index(ctx context.Context, stage shard.Stage, before []int
 		settled, skipped = slices.Equal(inputs, skipped), inputs
 	}
 	for _, f := range tally.Failures {
-		c.deps.Log.Warn("publish without an object", "object", f.Object, "error", f.String())
+		c.deps.Log.Warn("publish without an object", telemetry.KeyObject, f.Object, telemetry.KeyError, f.String())
 	}
 	end, err := tally.End()
 	if err != nil {
@@ -117,11 +118,11 @@ func (c *Coordinator) readAgain(ctx context.Context, stage shard.Stage, cause er
 			return fmt.Errorf("%w: %w", ErrFailed, cause)
 		}
 		c.unfit = append(c.unfit, misfit.Input)
-		c.deps.Log.Warn("publish without an object", "object", url, "error", cause)
+		c.deps.Log.Warn("publish without an object", telemetry.KeyObject, url, telemetry.KeyError, cause)
 		return nil
 	}
 	c.reread[misfit.Input] = true
-	c.deps.Log.Warn("read an object again", "object", url, "error", cause)
+	c.deps.Log.Warn("read an object again", telemetry.KeyObject, url, telemetry.KeyError, cause)
 	var keys []string
 	for task, s := range c.plan.Shards {
 		if slices.ContainsFunc(s.Slices, func(s shard.Slice) bool { return s.Input == misfit.Input }) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/protocols"
 	"github.com/dice-engine/dice/shard"
 )
@@ -143,7 +144,7 @@ func (c *Coordinator) clean(ctx context.Context) error {
 		}
 	}
 	if err := c.queue.Delete(ctx); err != nil {
-		c.deps.Log.Warn("remove queue", "job", c.key, "error", err)
+		c.deps.Log.Warn("remove queue", telemetry.KeyJob, c.key, telemetry.KeyError, err)
 	}
 	if c.cfg.Keep {
 		return nil
@@ -152,7 +153,8 @@ func (c *Coordinator) clean(ctx context.Context) error {
 		return fmt.Errorf("remove work files of job %s: %w", c.key, err)
 	}
 	if _, err := abortUnfinished(ctx, c.deps.Out, c.deps.Now(), c.key.Prefix()); err != nil {
-		c.deps.Log.Debug("drop what workers left half written", "job", c.key, "error", err) // the right to list it may be lacking
+		// The right to list it may be lacking.
+		c.deps.Log.Debug("drop what workers left half written", telemetry.KeyJob, c.key, telemetry.KeyError, err)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -100,7 +101,8 @@ func (c *Coordinator) forget(ctx context.Context, stage shard.Stage) {
 			return
 		}
 		if err := c.queue.Purge(ctx, string(earlier)); err != nil {
-			c.deps.Log.Debug("drop tasks of an earlier stage", "stage", earlier, "error", err) // they cost a look each
+			// They cost a look each.
+			c.deps.Log.Debug("drop tasks of an earlier stage", telemetry.KeyStage, earlier, telemetry.KeyError, err)
 		}
 	}
 }
@@ -152,7 +154,7 @@ func (c *Coordinator) hear(m *machine, p queue.Progress) []action {
 	c.deps.Progress.Advance(p.Stage, rows, bytes, 0)
 	switch {
 	case p.Refused != "":
-		c.deps.Log.Warn("a worker does not take part", "worker", p.Worker, "error", p.Refused)
+		c.deps.Log.Warn("a worker does not take part", telemetry.KeyWorker, p.Worker, telemetry.KeyError, p.Refused)
 		return nil
 	case p.Fatal != "":
 		return m.handle(doomed{stage, p.Task, p.Fatal})
@@ -160,10 +162,11 @@ func (c *Coordinator) hear(m *machine, p queue.Progress) []action {
 		others, idle := c.view.others(p.Worker, now)
 		return m.handle(troubled{stage, p.Task, p.Worker, others, idle, p.Plain, p.Error})
 	case p.Fault != "":
-		c.deps.Log.Warn("an attempt failed for its data", "stage", p.Stage, "task", p.Task, "worker", p.Worker, "error", p.Fault)
+		c.deps.Log.Warn("an attempt failed for its data",
+			telemetry.KeyStage, p.Stage, telemetry.KeyTask, p.Task, telemetry.KeyWorker, p.Worker, telemetry.KeyError, p.Fault)
 		return nil
 	case p.Unfit != "":
-		c.deps.Log.Warn("a worker's machine is in trouble", "worker", p.Worker, "error", p.Unfit)
+		c.deps.Log.Warn("a worker's machine is in trouble", telemetry.KeyWorker, p.Worker, telemetry.KeyError, p.Unfit)
 		return nil
 	case p.Left:
 		return nil
@@ -192,7 +195,7 @@ const manyAttempts = 10
 func (c *Coordinator) suspect(p queue.Progress) {
 	if p.Attempt >= manyAttempts && p.Attempt%manyAttempts == 0 && !p.Done && p.Rows == 0 && p.Bytes == 0 {
 		c.deps.Log.Warn("a task was handed out many times: does it bring its workers down?",
-			"stage", p.Stage, "task", p.Task, "times", p.Attempt)
+			telemetry.KeyStage, p.Stage, telemetry.KeyTask, p.Task, "times", p.Attempt)
 	}
 }
 
@@ -206,13 +209,13 @@ func (c *Coordinator) publishTasks(ctx context.Context, p publish) (sent bool, e
 		}
 	}
 	if p.again {
-		c.deps.Log.Info("offer slow tasks a second time", "stage", p.stage, "tasks", p.tasks)
+		c.deps.Log.Info("offer slow tasks a second time", telemetry.KeyStage, p.stage, "tasks", p.tasks)
 	}
 	if err := c.queue.Publish(ctx, tasks); err != nil {
 		if ctx.Err() != nil {
 			return false, context.Cause(ctx)
 		}
-		c.deps.Log.Warn("hand out tasks", "stage", p.stage, "error", err)
+		c.deps.Log.Warn("hand out tasks", telemetry.KeyStage, p.stage, telemetry.KeyError, err)
 		return false, nil
 	}
 	if p.again {
@@ -236,7 +239,7 @@ func (c *Coordinator) listing(ctx context.Context, stage shard.Stage) (listed, e
 		return listed{}, context.Cause(ctx)
 	}
 	if err != nil {
-		c.deps.Log.Warn("look into queue", "error", err)
+		c.deps.Log.Warn("look into queue", telemetry.KeyError, err)
 	} else {
 		c.pending, e.waiting, e.taken = pending, pending.Waiting, pending.Taken
 		c.callForWorkers(e.at)

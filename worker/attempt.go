@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -88,7 +89,7 @@ func (a *attempt) discard() {
 		err = errors.Join(err, a.tidy(ctx, nil))
 	}
 	if err != nil {
-		a.log.Debug("remove files of a failed attempt", "error", err)
+		a.log.Debug("remove files of a failed attempt", telemetry.KeyError, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -45,7 +46,7 @@ func (a *attempt) unpack() error {
 		}
 	}
 	if err != nil || w.size == 0 {
-		a.log.Debug("read an object as it is", "object", object.Name, "reason", err)
+		a.log.Debug("read an object as it is", telemetry.KeyObject, object.Name, "reason", err)
 		return a.commit(&shard.Commit{Unpack: &shard.UnpackResult{}})
 	}
 	text, err := file.finish()

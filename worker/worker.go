@@ -15,6 +15,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -161,7 +162,8 @@ func (w *Worker) do(ctx context.Context, lease *queue.Lease, slot *memos) (pause
 	keeper.Go(func() { w.keep(ctx, lease, moved, cancel) })
 	keeper.Go(func() { w.watch(ctx, lease, cancel) })
 
-	log := w.log.With("job", lease.Task.Job, "stage", lease.Task.Stage, "task", lease.Task.ID, "attempt", lease.Attempt)
+	log := w.log.With(telemetry.KeyJob, lease.Task.Job, telemetry.KeyStage, lease.Task.Stage, telemetry.KeyTask, lease.Task.ID,
+		"attempt", lease.Attempt)
 	log.Debug("task begun")
 	err = w.run(ctx, lease, slot, moved)
 	if errors.Is(err, context.Canceled) {
@@ -169,9 +171,9 @@ func (w *Worker) do(ctx context.Context, lease *queue.Lease, slot *memos) (pause
 	}
 	outcome := decide(ctx, err)
 	if err != nil && outcome != giveBack && outcome != over {
-		log.Warn("task failed", "outcome", outcome.String(), "error", err)
+		log.Warn("task failed", "outcome", outcome.String(), telemetry.KeyError, err)
 	}
-	log.Debug("task ended", "outcome", outcome.String(), "rows", moved.rows.Load())
+	log.Debug("task ended", "outcome", outcome.String(), telemetry.KeyRows, moved.rows.Load())
 	w.settle(lease, moved, outcome, err)
 	cancel(nil)
 	pause, failed := w.hands.note(outcome, begun, time.Now(), err)
@@ -242,7 +244,7 @@ func (w *Worker) report(lease *queue.Lease, moved *movement) queue.Progress {
 // tell logs that the queue did not hear how a task ended. The task then comes again, and is found done.
 func (w *Worker) tell(err error) {
 	if err != nil {
-		w.log.Debug("tell queue", "error", err)
+		w.log.Debug("tell queue", telemetry.KeyError, err)
 	}
 }
 
@@ -266,7 +268,7 @@ func (w *Worker) keep(ctx context.Context, lease *queue.Lease, moved *movement, 
 			return
 		}
 		if err := lease.Extend(); err != nil && !said {
-			w.log.Warn("extend lease", "error", err)
+			w.log.Warn("extend lease", telemetry.KeyError, err)
 			said = true
 		}
 	}

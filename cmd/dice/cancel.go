@@ -11,6 +11,7 @@ import (
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/telemetry"
 )
 
 func cancelCommand() *cli.Command {
@@ -187,7 +188,7 @@ func sweepQueues(c *cli.Context) error {
 		ended, err := hasEnded(c, job, log)
 		switch {
 		case err != nil:
-			log.Warn("look into the output of a queue's job", "job", job.Name, "output", job.Output, "error", err)
+			log.Warn("look into the output of a queue's job", telemetry.KeyJob, job.Name, telemetry.KeyOutput, job.Output, telemetry.KeyError, err)
 		case ended:
 			if err := queue.Delete(c.Context, conn, job.Name); err != nil {
 				return err

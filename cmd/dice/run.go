@@ -216,7 +216,7 @@ func (j *localJob) lead(ctx context.Context, conn *queue.Conn) (result *coordina
 		group.Go(func() error {
 			err := runWorker(working, conn, j.worker, j.open, j.log)
 			if err != nil && j.cli.String("listen")+j.cli.String("nats") != "" {
-				j.log.Error("this process does no more tasks, and leaves them to others", "error", err)
+				j.log.Error("this process does no more tasks, and leaves them to others", telemetry.KeyError, err)
 				return nil
 			}
 			return err
@@ -277,7 +277,7 @@ func reachable(output string) string {
 // report prints the summary of a finished job, and says whether rows were rejected.
 func report(c *cli.Context, log *slog.Logger, out store.Bucket, result *coordinator.Result) error {
 	if result.Earlier {
-		log.Info("the result is there already, inputs were not looked at again", "output", out.URL())
+		log.Info("the result is there already, inputs were not looked at again", telemetry.KeyOutput, out.URL())
 	}
 	if err := showSummary(c, out); err != nil {
 		return err
@@ -292,7 +292,7 @@ func report(c *cli.Context, log *slog.Logger, out store.Bucket, result *coordina
 	}
 	if c.Bool("tolerate-rejects") {
 		for _, fault := range faults {
-			log.Warn("done", "error", fault)
+			log.Warn("done", telemetry.KeyError, fault)
 		}
 		return nil
 	}

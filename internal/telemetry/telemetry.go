@@ -14,15 +14,17 @@ import (
 // Formats lists the formats of log lines.
 func Formats() []string { return []string{"text", "json"} }
 
-// Keys of attributes that several packages use.
+// Keys of attributes that several packages use. Those beside and below this one cannot, and write them alike.
 const (
 	KeyError  = "error"
 	KeyJob    = "job"
 	KeyObject = "object"
+	KeyOutput = "output"
 	KeyPhase  = "phase"
 	KeyRows   = "rows"
-	KeyBytes  = "bytes"
+	KeyStage  = "stage"
 	KeyTask   = "task"
+	KeyWorker = "worker"
 )
 
 // NewLogger returns a logger of one of Formats that writes lines of at least that level (debug, info, warn, error) to w.
