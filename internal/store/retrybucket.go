@@ -2,8 +2,8 @@ package store
 
 import "context"
 
-// WithRetry returns the bucket with calls repeated that fail for reasons that pass: 5xx, SlowDown, timeouts, resets,
-// bodies cut short; whatever is not one of this package's errors and not marked as hopeless. Dial applies it to S3.
+// retryBucket repeats calls that fail for reasons that pass: 5xx, SlowDown, timeouts, resets, bodies cut short; whatever is
+// not one of this package's errors and not marked as hopeless. Dial applies it to S3.
 //
 // A repeated Create or Commit has a hazard: the first try may have won and only its answer got lost. The repetition
 // then reports ErrExists for one's own object. The wrapper cannot tell, as another writer may have sent the same
@@ -11,8 +11,6 @@ import "context"
 //
 // Writing is not repeated here: what was written is gone from this layer. The S3 writer keeps each part until the
 // store has it and repeats parts and the completion itself.
-func WithRetry(b Bucket, p Policy) Bucket { return &retryBucket{next: b, r: newRetrier(p)} }
-
 type retryBucket struct {
 	next Bucket
 	r    *retrier
@@ -88,7 +86,7 @@ func (b *retryBucket) Get(ctx context.Context, key string, max int64) (body []by
 	return body, err
 }
 
-// Create implements Bucket. See WithRetry for ErrExists after a lost answer.
+// Create implements Bucket. See retryBucket for ErrExists after a lost answer.
 func (b *retryBucket) Create(ctx context.Context, key string, body []byte) error {
 	return b.r.do(ctx, "create", func(ctx context.Context) error { return b.next.Create(ctx, key, body) })
 }
