@@ -17,7 +17,7 @@ import (
 
 // operation is one request of a bucket, made by run in a bucket that holds "there" and "more".
 type operation struct {
-	name   string // as OnRetry hears it
+	name   string // as a Listener hears it
 	method string // of the request, with match, for a rule
 	match  string
 	says   string // what an error says was attempted on what
@@ -120,7 +120,7 @@ func differs(err error, same bool, got any) error {
 type lab struct {
 	*faultproxy.Proxy
 	url     string
-	retries []string // what OnRetry heard
+	retries []string // what a Listener heard
 }
 
 func newLab(t *testing.T) *lab {
@@ -139,12 +139,12 @@ func (l *lab) bucket(t *testing.T, prefix string, policy store.Policy) store.Buc
 	check(t, filler.Create(t.Context(), "there", content))
 	check(t, filler.Create(t.Context(), "more", content))
 	l.retries = nil
-	policy.OnRetry = func(op string, err error) {
+	policy.Logger = store.Listener(func(op string, err error) {
 		if err == nil {
 			t.Error("a retry without a reason")
 		}
 		l.retries = append(l.retries, op)
-	}
+	}).Logger()
 	return dial(t, l.url+"/"+prefix, store.Config{Policy: policy})
 }
 

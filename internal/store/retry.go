@@ -21,7 +21,6 @@ type Policy struct {
 	Timeout     time.Duration // of one request, to which a second is added for each 64 KiB that it moves; default 30 s
 	Concurrency int           // most requests at once; lowered while the store is busy; default 64
 	Logger      *slog.Logger  // hears about each retry at level Warn; nil: nobody
-	OnRetry     func(op string, err error)
 }
 
 func (p Policy) withDefaults() Policy {
@@ -104,12 +103,12 @@ func (r *retrier) loop(ctx context.Context, op string, f func() (progress bool, 
 	}
 }
 
+// retryMessage is what the log says of a retry.
+const retryMessage = "retry store call"
+
 func (r *retrier) note(ctx context.Context, op string, n int, pause time.Duration, err error) {
-	if r.policy.OnRetry != nil {
-		r.policy.OnRetry(op, err)
-	}
 	if r.policy.Logger != nil {
-		r.policy.Logger.WarnContext(ctx, "retry store call", "op", op, "try", n+1, "pause", pause, "error", err)
+		r.policy.Logger.WarnContext(ctx, retryMessage, "op", op, "try", n+1, "pause", pause, "error", err)
 	}
 }
 

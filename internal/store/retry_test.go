@@ -52,7 +52,7 @@ func TestRetryUntilSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &faulty{script: []error{errPassing, io.ErrUnexpectedEOF, ErrBusy, context.DeadlineExceeded, errConflict}}
 		noted := 0
-		b := WithRetry(f, Policy{OnRetry: func(string, error) { noted++ }})
+		b := WithRetry(f, Policy{Logger: Listener(func(string, error) { noted++ }).Logger()})
 		start := time.Now()
 		info, err := b.Stat(t.Context(), "k")
 		if err != nil || info.Key != "k" || f.calls != 6 || noted != 5 {

@@ -140,7 +140,7 @@ func TestS3ServerDies(t *testing.T) {
 	url, env := srv.Bucket(t)
 	servertest.SetEnv(t, env)
 	retries := 0
-	b := dial(t, url, store.Config{Policy: store.Policy{OnRetry: func(string, error) { retries++ }}})
+	b := dial(t, url, store.Config{Logger: store.Listener(func(string, error) { retries++ }).Logger()})
 	w, err := b.NewWriter(t.Context(), "big")
 	check(t, err)
 	body := []byte(strings.Repeat("0123456789abcdef", 20<<16)) // 20 MiB

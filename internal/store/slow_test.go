@@ -121,11 +121,11 @@ func TestEverythingAtOnce(t *testing.T) {
 	retries := 0
 	b := dial(t, l.url, store.Config{Policy: store.Policy{
 		Base: time.Millisecond, Max: 20 * time.Millisecond, Concurrency: 8,
-		OnRetry: func(string, error) {
+		Logger: store.Listener(func(string, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			retries++
-		},
+		}).Logger(),
 	}})
 	l.Set(disorder(0.06, "")...)
 	var wg sync.WaitGroup
