@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
@@ -157,11 +159,14 @@ func (r *run) next(ctx context.Context, reader record.Reader) (done bool, err er
 	return false, t.write(row)
 }
 
+// key is where the table stands in the output.
+func (t *table) key() string { return fmt.Sprintf("protocol=%s/%s.parquet", t.Protocol, t.Protocol) }
+
 func (t *table) begin(ctx context.Context, output store.Bucket) (err error) {
 	if t.rows != nil {
 		return nil
 	}
-	key := fmt.Sprintf("protocol=%s/%s.parquet", t.Protocol, t.Protocol)
+	key := t.key()
 	switch _, err := output.Stat(ctx, key); {
 	case err == nil: // told now, not after all has been copied
 		return fmt.Errorf("%s: %w", key, store.ErrExists)
@@ -188,18 +193,25 @@ func (t *table) write(row *record.Row) error {
 	return t.rows.Write(t.row)
 }
 
-// commit completes the tables.
+// commit completes the tables, and makes them visible when all of them are complete.
 func (r *run) commit() error {
-	for _, t := range r.tables {
-		if t.rows == nil {
-			continue
-		}
+	begun := slices.DeleteFunc(slices.Clone(r.tables), func(t *table) bool { return t.rows == nil })
+	for _, t := range begun {
 		if err := t.rows.Close(); err != nil {
 			return err
 		}
-		if _, err := t.file.Commit(); err != nil {
+	}
+	var visible []string
+	for _, t := range begun {
+		_, err := t.file.Commit()
+		if err != nil && len(visible) > 0 {
+			return fmt.Errorf("%w (of %d tables, the output has %s: remove what is there before the next attempt)",
+				err, len(begun), strings.Join(visible, ", "))
+		}
+		if err != nil {
 			return err
 		}
+		visible = append(visible, t.key())
 	}
 	return nil
 }
