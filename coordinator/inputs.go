@@ -112,12 +112,12 @@ func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.
 		return nil, err
 	}
 	var found []shard.Input
-	own := 0
+	own, inOutput := 0, c.inOutput(at)
 	err = bucket.List(ctx, literal(at.rest), func(i store.Info) error {
 		ok, err := shard.Match(at.rest, i.Key)
 		switch {
 		case err != nil || !ok:
-		case c.inOutput(at, i.Key):
+		case inOutput(i.Key):
 			own++
 		case !utf8.ValidString(at.shown + i.Key): // JSON would make another name of it
 			return fmt.Errorf("%w: %q: rename it, or have the pattern leave it out", ErrName, at.shown+i.Key)
@@ -137,17 +137,28 @@ func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.
 	return found, err
 }
 
-// inOutput says whether an object lies in the job's own output, if it has one yet.
-func (c *Coordinator) inOutput(at place, key string) bool {
-	if c.cfg.Output == "" {
-		return false
+// inOutput returns what says whether an object of a place lies in the job's own output, if it has one yet. Buckets of one name
+// at two endpoints are two buckets; profile and region only say how one is reached.
+func (c *Coordinator) inOutput(at place) func(key string) bool {
+	if c.cfg.Output == "" || endpoint(at.dial) != endpoint(c.cfg.Output) {
+		return func(string) bool { return false }
 	}
-	object, _ := splitPlace(at.dial)
+	folder, _ := splitPlace(at.dial)
 	output, _ := splitPlace(c.cfg.Output)
 	if !strings.HasPrefix(output, store.SchemeS3+"://") {
 		if abs, err := filepath.Abs(output); err == nil {
 			output = abs
 		}
 	}
-	return strings.HasPrefix(whole(object, key), strings.TrimSuffix(output, "/")+"/")
+	output = strings.TrimSuffix(output, "/") + "/"
+	return func(key string) bool { return strings.HasPrefix(whole(folder, key), output) }
+}
+
+// endpoint is the endpoint that a place names, if any.
+func endpoint(place string) string {
+	location, err := store.Parse(place)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSuffix(location.Endpoint, "/")
 }

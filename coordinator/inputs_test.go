@@ -41,6 +41,32 @@ func TestNamesThatNoPlanHolds(t *testing.T) {
 	}
 }
 
+// TestOwnOutputIsNotRead: what lies in the output is left out, by the folder and by the endpoint that holds it.
+func TestOwnOutputIsNotRead(t *testing.T) {
+	open := func(context.Context, string) (store.Bucket, error) {
+		return holding{keys: []string{"a.jsonl", "out/b.jsonl", "outer/c.jsonl"}}, nil
+	}
+	for _, c := range []struct {
+		pattern, output string
+		found           int
+	}{
+		{"/scans/**", "/scans/out", 2},
+		{"/scans/**", "", 3},
+		{"s3://scans/**", "s3://scans/out/", 2},
+		{"s3://scans/**", "s3://others/out", 3},
+		{"s3://scans/**?endpoint=http://a", "s3://scans/out?region=r&endpoint=http://a/", 2},
+		{"s3://scans/**?profile=reader", "s3://scans/out?profile=writer", 2},
+		{"s3://scans/**?endpoint=http://a", "s3://scans/out?endpoint=http://b", 3},
+		{"s3://scans/**?endpoint=http://a", "s3://scans/out", 3},
+	} {
+		job := New(Config{Output: c.output}, Deps{Open: open, Now: func() time.Time { return after(0) }})
+		found, err := job.listInputs(t.Context(), []string{c.pattern})
+		if len(found) != c.found || err != nil {
+			t.Errorf("%s into %s: got %d objects, want %d, %v", c.pattern, c.output, len(found), c.found, err)
+		}
+	}
+}
+
 // TestWithoutSideTables: a side table is told from scans by the whole of its path and by its service.
 func TestWithoutSideTables(t *testing.T) {
 	side := []shard.Input{
