@@ -67,7 +67,9 @@ func workerConfig(c *cli.Context, least int) (worker.Config, error) {
 	if cfg.Slots < least {
 		return cfg, fmt.Errorf("%w: --workers %d: want at least %d", errUsage, cfg.Slots, least)
 	}
-	if err := cfg.Validate(); err != nil && cfg.Slots > 0 {
+	busy := cfg
+	busy.Slots = max(cfg.Slots, 1) // a process without tasks of its own has memory all the same
+	if err := busy.Validate(); err != nil {
 		return cfg, fmt.Errorf("%w: --memory %s: %w", errUsage, c.String("memory"), err) // the rest was looked at
 	}
 	debug.SetMemoryLimit(memory / 10 * 8) // the rest is for what the runtime does not count

@@ -26,7 +26,7 @@ func parseSize(s string) (int64, error) {
 		"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
 	}[s[len(number):]]
 	n, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || n < 0 || n*factor > math.MaxInt64/2 {
+	if !ok || err != nil || !(n >= 0 && n*factor <= math.MaxInt64/2) { // NaN is neither
 		return 0, fmt.Errorf("size %q: want octets, like 1000000 or 64MiB", s)
 	}
 	return int64(n * factor), nil
