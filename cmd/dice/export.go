@@ -127,13 +127,14 @@ func collect(pairs *sorter, protocol string, object io.ReaderAt, size int64) err
 	}
 }
 
-// hostOf returns what identifies the host of a row.
+// hostOf returns what identifies the host of a row. Its address is read as worker reads it: without a zone, and one of IPv4 that
+// is written as IPv6 is that host's.
 func hostOf(row exportRow) string {
 	if row.IP == "" {
 		return row.Domain
 	}
 	if addr, err := netip.ParseAddr(row.IP); err == nil {
-		return addr.String()
+		return addr.WithZone("").Unmap().String()
 	}
 	return row.IP
 }

@@ -106,6 +106,23 @@ func TestExport(t *testing.T) {
 	}
 }
 
+// TestHostsOfAnExport: an address is one host, however it is written.
+func TestHostsOfAnExport(t *testing.T) {
+	for given, want := range map[[2]string]string{
+		{"192.0.2.1", ""}:        "192.0.2.1",
+		{"::ffff:192.0.2.1", ""}: "192.0.2.1",
+		{"FE80::1%eth0", ""}:     "fe80::1",
+		{"fe80::1", ""}:          "fe80::1",
+		{"fe80::1", "a.test"}:    "fe80::1",
+		{"", "a.test"}:           "a.test",
+		{"no address", ""}:       "no address",
+	} {
+		if got := hostOf(exportRow{IP: given[0], Domain: given[1]}); got != want {
+			t.Errorf("%q: got %s, want %s", given, got, want)
+		}
+	}
+}
+
 func TestExportOfNothingIsAnArray(t *testing.T) {
 	out := exported(t, result(t, nil))
 	var list []any
