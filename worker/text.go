@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ type textWriter struct {
 	full    chan []byte // to be packed
 	free    chan []byte // to be filled
 	packing *errgroup.Group
-	failed  <-chan struct{} // closed when packing has failed
+	failed  <-chan struct{} // closed when packing has failed, or the attempt has ended
 }
 
 func newTextWriter(ctx context.Context, to *workFile, limit int64) *textWriter {
@@ -40,7 +41,7 @@ func newTextWriter(ctx context.Context, to *workFile, limit int64) *textWriter {
 	return w
 }
 
-// errStopped: no more text is taken. Why, close tells.
+// errStopped: no more text is taken, because packing has failed, which close tells, or because the attempt has ended.
 var errStopped = errors.New("text is not written any more")
 
 // Write implements io.Writer.
@@ -65,16 +66,18 @@ func (w *textWriter) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// close writes what is left and waits until all of it is written.
+// close writes what is left and waits until all of it is written. Where some of it is not, that is an error.
 func (w *textWriter) close() error {
+	var stopped error
 	if len(w.text) > 0 {
 		select {
 		case w.full <- w.text:
 		case <-w.failed:
+			stopped = errStopped
 		}
 	}
 	close(w.full)
-	return w.packing.Wait()
+	return cmp.Or(w.packing.Wait(), stopped)
 }
 
 // pack packs and writes blocks until there are no more, or one cannot be written.

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"math/rand/v2"
@@ -96,6 +97,21 @@ func TestTextFails(t *testing.T) {
 	}
 	if _, err := written(t, text, &nowhere{after: 1000}, 1<<40); !errors.Is(err, errFull) || errors.Is(err, record.ErrNoStream) {
 		t.Errorf("a store that is full: got %v", err)
+	}
+}
+
+// TestTextOfAnEndedAttempt: when the attempt has ended, the text is written whole, or its end is told to be missing.
+func TestTextOfAnEndedAttempt(t *testing.T) {
+	for range 100 {
+		ctx, end := context.WithCancel(t.Context())
+		w := newTextWriter(ctx, &workFile{Writer: &nowhere{}, attempt: &attempt{moved: &movement{}}}, 1<<40)
+		if _, err := w.Write(someText(100)); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if err := w.close(); err == nil && len(w.blocks) == 0 {
+			t.Fatal("a text without its end was taken for whole")
+		}
 	}
 }
 
