@@ -10,6 +10,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/internal/words"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -32,7 +33,7 @@ type place struct {
 // fault makes a panic a fault of what is being read.
 func (a *attempt) fault(panicked any) *dataFault {
 	f := &dataFault{cause: fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())}
-	f.Failure = shard.Failure{Stage: a.stage, Task: a.task, Input: shard.NoInput, Cause: cut(f.cause.Error(), maxCause)}
+	f.Failure = shard.Failure{Stage: a.stage, Task: a.task, Input: shard.NoInput, Cause: words.Cut(f.cause.Error(), maxCause)}
 	if a.stage == shard.Map && a.at != nil {
 		f.Input, f.Object = a.at.input, a.plan.Inputs[a.at.input].URL
 		if a.at.reader != nil {

@@ -3,6 +3,7 @@ package worker
 import (
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/internal/words"
 	"github.com/dice-engine/dice/reduce"
 )
 
@@ -25,7 +26,7 @@ func (x *mapper) rejected(slice int, bad *record.RowError) error {
 			return nil // its first slice says so
 		}
 	}
-	row := RejectRow{Rows: bad.Rows, Reason: cut(bad.Err.Error(), maxReason), Content: string(bad.Content)}
+	row := RejectRow{Rows: bad.Rows, Reason: words.Cut(bad.Err.Error(), maxReason), Content: string(bad.Content)}
 	switch {
 	case bad.Want >= 0 && bad.Member >= 0:
 		row.Protocol = x.protocols[bad.Want].Name
@@ -38,12 +39,4 @@ func (x *mapper) rejected(slice int, bad *record.RowError) error {
 	return x.segment.Add(len(x.protocols), &reduce.Record{
 		Slice: uint32(slice), Row: bad.Row, Member: uint32(max(bad.Member, 0)), Fingerprint: x.reject,
 	})
-}
-
-// cut shortens a text to n octets.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return s[:n]
 }

@@ -9,10 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/dice-engine/dice/internal/words"
 )
 
 // Status is how a running job is going, as its coordinator knows.
@@ -109,11 +110,7 @@ func (s Status) bounded() Status {
 	most := min(maxTrouble, maxTroubles/max(1, len(s.Workers)))
 	for i := range s.Workers {
 		if w := &s.Workers[i]; len(w.Trouble) > most {
-			end := most
-			for end > 0 && !utf8.RuneStart(w.Trouble[end]) {
-				end--
-			}
-			w.Trouble = w.Trouble[:end] + "…"
+			w.Trouble = words.Cut(w.Trouble, most) + "…"
 		}
 	}
 	return s

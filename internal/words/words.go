@@ -7,6 +7,8 @@
 //	l.Number([]byte("mqtt")) // 0
 //	l.Number([]byte("xmpp")) // 1
 //	l.Number([]byte("mqtt")) // 0
+//
+// [Cut] shortens a text.
 package words
 
 import (
