@@ -63,11 +63,12 @@ func takesValue(flags []cli.Flag, arg string) bool {
 	return false
 }
 
-// isTyped says whether a flag for a text, without default, stands on the command line. The environment of a pod may say more than a command wants.
+// isTyped says whether a flag for a text, without default, stands on the command line. The environment of a pod may say more than
+// a command wants; a flag that repeats what the environment says counts as the environment's.
 func isTyped(c *cli.Context, name string) bool {
 	for _, f := range c.Command.Flags {
 		if d, ok := f.(cli.DocGenerationFlag); ok && slices.Contains(f.Names(), name) {
-			return c.String(name) != "" && !slices.ContainsFunc(d.GetEnvVars(), func(v string) bool { return os.Getenv(v) != "" })
+			return c.String(name) != "" && !slices.ContainsFunc(d.GetEnvVars(), func(v string) bool { return os.Getenv(v) == c.String(name) })
 		}
 	}
 	return false
