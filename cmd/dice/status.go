@@ -117,7 +117,11 @@ func printStatus(w io.Writer, s queue.Status) error {
 			seconds(worker.Heard) + " ago", worker.Trouble,
 		})
 	}
-	return printTable(w, rows)
+	err := printTable(w, rows)
+	if err == nil && s.Untold > 0 {
+		_, err = fmt.Fprintf(w, "%d more workers, heard less lately, are left out\n", s.Untold)
+	}
+	return err
 }
 
 // seconds writes a time for people.
