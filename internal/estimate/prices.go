@@ -109,10 +109,14 @@ func (p *Prices) Validate() error {
 		fault(!within(i.Spot, 0, maxHourly), "instance %.20q: spot %v, want 0 to %d an hour", i.Name, i.Spot, maxHourly)
 		fault(!within(i.OnDemand, 0, maxHourly), "instance %.20q: on_demand %v, want 0 to %d an hour", i.Name, i.OnDemand, maxHourly)
 	}
-	for name, price := range map[string]float64{
-		"list": p.Requests.List, "get": p.Requests.Get, "head": p.Requests.Head, "put": p.Requests.Put, "delete": p.Requests.Delete,
+	for _, r := range []struct {
+		name  string
+		price float64
+	}{
+		{"list", p.Requests.List}, {"get", p.Requests.Get}, {"head", p.Requests.Head}, {"put", p.Requests.Put},
+		{"delete", p.Requests.Delete},
 	} {
-		fault(!within(price, 0, maxPerMillion), "requests_per_million: %s %v, want 0 to %d", name, price, maxPerMillion)
+		fault(!within(r.price, 0, maxPerMillion), "requests_per_million: %s %v, want 0 to %d", r.name, r.price, maxPerMillion)
 	}
 	return errors.Join(faults...)
 }

@@ -68,6 +68,13 @@ func TestPricesThatAreRefused(t *testing.T) {
 	if _, err := ReadPrices(strings.NewReader(two)); err == nil || !strings.Contains(err.Error(), "spot") || !strings.Contains(err.Error(), "vcpu") {
 		t.Errorf("not all faults are named: %v", err)
 	}
+	const requests = "list -1, want 0 to 1000000\nrequests_per_million: get -1, want 0 to 1000000\nrequests_per_million: head -1"
+	for range 20 { // the order is always the same
+		p := Prices{Requests: RequestPrices{List: -1, Get: -1, Head: -1}}
+		if err := p.Validate(); err == nil || !strings.Contains(err.Error(), requests) {
+			t.Fatalf("got %v, want %q", err, requests)
+		}
+	}
 	if err := (&Prices{Instances: []Instance{{Name: "x", Spot: math.NaN()}}}).Validate(); err == nil || !strings.Contains(err.Error(), "spot NaN") {
 		t.Errorf("got %v", err)
 	}
