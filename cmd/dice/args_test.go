@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/urfave/cli/v2"
@@ -73,6 +74,25 @@ func TestCommandsKeepTheConventions(t *testing.T) {
 			if slice, ok := flag.(*cli.StringSliceFlag); ok && !strings.Contains(slice.Usage, "in the environment variable a line each") {
 				t.Errorf("%s --%s does not say how several stand in %s", command.Name, slice.Name, slice.EnvVars)
 			}
+		}
+	}
+}
+
+// fullDevice has no room.
+type fullDevice struct{}
+
+func (fullDevice) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// TestFullOutput: a command whose output could not be written has failed, and says so once.
+func TestFullOutput(t *testing.T) {
+	for _, line := range []string{
+		"dice --help", "dice signatures", "dice signatures --markdown", "dice signatures mqtt", "dice signatures --json", "dice version",
+		"dice version --json",
+	} {
+		var stderr bytes.Buffer
+		code := run(context.Background(), strings.Fields(line), fullDevice{}, &stderr)
+		if want := "dice: no space left on device\n"; code != exitFailed || stderr.String() != want {
+			t.Errorf("%s: exit %d, standard error %q, want %d, %q", line, code, stderr.String(), exitFailed, want)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
@@ -21,10 +22,27 @@ func main() {
 
 // run runs a command line and returns what the process exits with. Data goes to stdout, talk to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	app := newApp(stdout, stderr)
+	data := &output{to: stdout}
+	app := newApp(data, stderr)
 	err := app.RunContext(ctx, intersperse(app, args))
+	if data.failed != nil && !errors.Is(err, data.failed) {
+		err = errors.Join(err, data.failed)
+	}
 	complain(stderr, err)
 	return exitOf(err)
+}
+
+// output is standard output. It remembers why it could not be written, so that commands need not ask after every line.
+type output struct {
+	to     io.Writer
+	failed error // the first error; nothing is written after it
+}
+
+func (o *output) Write(p []byte) (n int, err error) {
+	if o.failed == nil {
+		n, o.failed = o.to.Write(p)
+	}
+	return n, o.failed
 }
 
 // newApp puts the commands together.

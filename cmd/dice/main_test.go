@@ -59,14 +59,12 @@ func diceExits(ts *testscript.TestScript, neg bool, args []string) {
 
 // TestPages holds the generated pages to what they are generated from.
 func TestPages(t *testing.T) {
-	for name, write := range map[string]func(io.Writer, []sheet) error{
+	for name, write := range map[string]func(io.Writer, []sheet){
 		"labels.md":  labelsPage,
 		"records.md": recordsPage,
 	} {
 		var page bytes.Buffer
-		if err := write(&page, sheets()); err != nil {
-			t.Fatal(err)
-		}
+		write(&page, sheets())
 		file := "../../docs/" + name
 		if update() {
 			if err := os.WriteFile(file, page.Bytes(), 0o644); err != nil {

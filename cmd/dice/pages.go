@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/dice-engine/dice/internal/tape"
@@ -67,7 +68,7 @@ func cell(s string) string {
 }
 
 // labelsPage writes docs/labels.md.
-func labelsPage(w io.Writer, list []sheet) error {
+func labelsPage(w io.Writer, list []sheet) {
 	fmt.Fprintln(w, "# Labels\n\n<!-- Made by go test ./cmd/dice -run Pages -update. Do not edit. -->")
 	fmt.Fprintln(w, "\nA label says which security issue a record shows. Identifiers never change; new ones are added.")
 	fmt.Fprintln(w, "A segment in capitals varies. The same tables are printed by `dice signatures`.")
@@ -82,17 +83,16 @@ func labelsPage(w io.Writer, list []sheet) error {
 				label.ID, label.Meaning, label.Severity, label.Remedy, label.Reference, label.Since)
 		}
 	}
-	return nil
 }
 
 // recordsPage writes docs/records.md: what goes in and the fingerprints that come out.
-func recordsPage(w io.Writer, list []sheet) error {
+func recordsPage(w io.Writer, list []sheet) {
 	fmt.Fprint(w, recordsHead)
 	row := tape.Of[zgrab2.Row[struct {
 		Any string `tape:"…" doc:"the members of the protocol, below"`
 	}]]()
 	fmt.Fprintf(w, "\n## Input: a folder per protocol\n\n`<scan>/protocol=<p>/<p>.parquet`, written by `dice ingest` and `dice generate --layout parquet`.\n\n")
-	columnTable(w, columns(row.Root)[:8])
+	columnTable(w, slices.DeleteFunc(columns(row.Root), func(c column) bool { return strings.HasPrefix(c.Name, "result.") }))
 	for _, r := range zgrab2.All() {
 		fmt.Fprintf(w, "\n### Result of %s\n\n", r.Title)
 		columnTable(w, columns(r.Shape.Root))
@@ -105,7 +105,6 @@ func recordsPage(w io.Writer, list []sheet) error {
 			columnTable(w, s.Fingerprint)
 		}
 	}
-	return nil
 }
 
 // outputTables writes the columns of a result's tables.

@@ -70,7 +70,8 @@ func signatures(c *cli.Context) error {
 	case err != nil:
 		return err
 	case c.Bool("markdown"):
-		return labelsPage(c.App.Writer, list)
+		labelsPage(c.App.Writer, list)
+		return nil
 	case c.Bool("json") && one != nil:
 		return printJSON(c.App.Writer, one)
 	case c.Bool("json"):

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -21,7 +20,7 @@ func versionCommand() *cli.Command {
 				return err
 			}
 			if c.Bool("json") {
-				return json.NewEncoder(c.App.Writer).Encode(map[string]string{"version": version(), "go": runtime.Version()})
+				return printJSON(c.App.Writer, map[string]string{"version": version(), "go": runtime.Version()})
 			}
 			_, err := fmt.Fprintf(c.App.Writer, "dice %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
