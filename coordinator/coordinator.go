@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/dice-engine/dice/internal/inputs"
 	"github.com/dice-engine/dice/internal/queue"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/telemetry"
@@ -222,13 +223,13 @@ func (c *Coordinator) prepare(ctx context.Context, digest string) (*shard.Manife
 	if err := store.Probe(ctx, c.deps.Out, shard.WorkPrefix+"probe/"); err != nil {
 		return nil, err
 	}
-	inputs, err := c.planInputs(ctx, digest)
+	chosen, err := c.planInputs(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
 	var plan *shard.Plan
-	if inputs != nil {
-		if plan, err = c.makePlan(digest, inputs); err != nil {
+	if chosen != nil {
+		if plan, err = c.makePlan(digest, chosen); err != nil {
 			return nil, err
 		}
 	}
@@ -300,16 +301,16 @@ func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, 
 }
 
 func (c *Coordinator) listAll(ctx context.Context) (*planned, error) {
-	scans, err := c.listInputs(ctx, c.cfg.Command.Files)
+	scans, err := inputs.List(ctx, c.cfg.Command.Files, c.cfg.Output, c.deps.Open)
 	if err != nil {
 		return nil, err
 	}
-	side, err := c.listInputs(ctx, c.cfg.Command.Certificates)
+	side, err := inputs.List(ctx, c.cfg.Command.Certificates, c.cfg.Output, c.deps.Open)
 	if err != nil {
 		return nil, err
 	}
-	if scans = without(scans, side); len(scans) == 0 {
-		return nil, fmt.Errorf("%w: all that matches are side tables of certificates", ErrNoInput)
+	if scans = inputs.Without(scans, side); len(scans) == 0 {
+		return nil, fmt.Errorf("%w: all that matches are side tables of certificates", inputs.ErrNone)
 	}
 	return &planned{scans: scans, side: side}, nil
 }

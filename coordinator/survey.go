@@ -16,9 +16,9 @@ func Survey(ctx context.Context, command shard.Command, output string,
 	if err != nil {
 		return nil, err
 	}
-	inputs, err := c.listAll(ctx)
+	chosen, err := c.listAll(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return c.makePlan(digest, inputs)
+	return c.makePlan(digest, chosen)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/dice-engine/dice/coordinator"
+	"github.com/dice-engine/dice/internal/inputs"
 )
 
 // What the process exits with.
@@ -43,8 +44,8 @@ func exits() []struct {
 		{errRejects, exitRejects},
 		{errSkipped, exitRejects},
 		{errUsage, exitUsage},
-		{coordinator.ErrNoInput, exitUsage},
-		{coordinator.ErrName, exitUsage},
+		{inputs.ErrNone, exitUsage},
+		{inputs.ErrName, exitUsage},
 		{coordinator.ErrTaken, exitUsage},
 		{coordinator.ErrNoJob, exitUsage},
 	}

@@ -59,10 +59,7 @@ func ingestFiles(c *cli.Context) error {
 		progress.Done()
 	}
 	progress.Close()
-	switch {
-	case errors.Is(err, ingest.ErrNoInput):
-		return fmt.Errorf("%w: %w", errUsage, err)
-	case errors.Is(err, store.ErrExists):
+	if errors.Is(err, store.ErrExists) {
 		return fmt.Errorf("%w: %w: name another output", errUsage, err)
 	}
 	if err != nil {

@@ -21,7 +21,7 @@ func drawing() [][]string {
 		{"internal/tape", "internal/grow"},
 		{"protocols", "shard", "internal/run", "internal/zgrab2", "internal/estimate", "internal/words"},
 		{"internal/store", "internal/queue", "internal/record", "internal/telemetry", "internal/notice", "internal/scratch"},
-		{"reduce"},
+		{"reduce", "internal/inputs"},
 		{"coordinator", "worker", "internal/synth", "internal/ingest", "internal/survey"},
 		{"cmd/dice"},
 	}

@@ -13,10 +13,12 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/dice-engine/dice/internal/inputs"
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/internal/zgrab2"
+	"github.com/dice-engine/dice/shard"
 )
 
 // Config says what to copy.
@@ -44,12 +46,14 @@ type Counts struct {
 	Protocols map[string]int64 `json:"protocols"`
 }
 
-// ErrNoInput: a pattern matches nothing.
-var ErrNoInput = errors.New("no input")
-
 // Run copies all records. Nothing is visible in the output until everything was copied. Records stand in input order.
 func Run(ctx context.Context, c Config, d Deps) (Counts, error) {
-	inputs, err := list(ctx, c, d.Open)
+	buckets := map[string]store.Bucket{}
+	list, err := inputs.List(ctx, c.Files, "", func(ctx context.Context, place string) (store.Bucket, error) {
+		bucket, err := d.Open(ctx, place)
+		buckets[place] = bucket
+		return bucket, err
+	})
 	if err != nil {
 		return Counts{}, fmt.Errorf("ingest: %w", err)
 	}
@@ -59,12 +63,12 @@ func Run(ctx context.Context, c Config, d Deps) (Counts, error) {
 	if d.Reject == nil {
 		d.Reject = func(*record.RowError) {}
 	}
-	r := &run{Config: c, Deps: d, tables: newTables(), counts: Counts{Objects: len(inputs), Protocols: map[string]int64{}}}
+	r := &run{Config: c, Deps: d, tables: newTables(), counts: Counts{Objects: len(list), Protocols: map[string]int64{}}}
 	if d.Begin != nil {
-		d.Begin(len(inputs))
+		d.Begin(len(list))
 	}
-	for _, in := range inputs {
-		if err := r.object(ctx, in); err != nil {
+	for _, in := range list {
+		if err := r.object(ctx, in, buckets[in.Place]); err != nil {
 			return r.counts, fmt.Errorf("ingest: %w", errors.Join(err, r.abort()))
 		}
 	}
@@ -107,10 +111,10 @@ func (r *run) wants() []record.Want {
 }
 
 // object copies the records of one input.
-func (r *run) object(ctx context.Context, in input) error {
-	file := store.Open(ctx, in.bucket, in.info)
-	object := record.Object{Name: in.url, Size: in.info.Size, ReaderAt: file}
-	reader, err := record.Open(ctx, object, record.Slice{To: in.info.Size}, r.wants(), r.Limits)
+func (r *run) object(ctx context.Context, in shard.Input, bucket store.Bucket) error {
+	file := store.Open(ctx, bucket, store.Info{Key: in.Key, Size: in.Size, ETag: in.ETag})
+	object := record.Object{Name: in.URL, Size: in.Size, ReaderAt: file}
+	reader, err := record.Open(ctx, object, record.Slice{To: in.Size}, r.wants(), r.Limits)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/dice-engine/dice/internal/ingest"
+	"github.com/dice-engine/dice/internal/inputs"
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/synth"
@@ -185,7 +186,20 @@ func TestErrorsAreCopied(t *testing.T) {
 func TestNothingToCopyIsAnError(t *testing.T) {
 	deps := ingest.Deps{Open: open, Output: local(t, t.TempDir())}
 	_, err := ingest.Run(context.Background(), ingest.Config{Files: []string{t.TempDir() + "/*.jsonl"}, Limits: record.DefaultLimits}, deps)
-	if !errors.Is(err, ingest.ErrNoInput) {
+	if !errors.Is(err, inputs.ErrNone) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestNamesThatAreRefused: a scan that no classify would take is not copied either.
+func TestNamesThatAreRefused(t *testing.T) {
+	scan := t.TempDir()
+	if err := os.WriteFile(scan+"/\xff.jsonl", nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	deps := ingest.Deps{Open: open, Output: local(t, t.TempDir())}
+	_, err := ingest.Run(context.Background(), ingest.Config{Files: []string{scan}, Limits: record.DefaultLimits}, deps)
+	if !errors.Is(err, inputs.ErrName) {
 		t.Errorf("error %v", err)
 	}
 }

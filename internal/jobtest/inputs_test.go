@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/dice-engine/dice/coordinator"
+	"github.com/dice-engine/dice/internal/inputs"
 	"github.com/dice-engine/dice/internal/servertest"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/synth"
@@ -287,8 +288,8 @@ func TestWrongInputs(t *testing.T) {
 		want                error
 		words               string
 	}{
-		{"nothing matches", filepath.Join(dir, "*.parquet"), "", "", coordinator.ErrNoInput, "*.parquet"},
-		{"no folder", filepath.Join(dir, "gone", "*"), "", "", coordinator.ErrNoInput, "gone"},
+		{"nothing matches", filepath.Join(dir, "*.parquet"), "", "", inputs.ErrNone, "*.parquet"},
+		{"no folder", filepath.Join(dir, "gone", "*"), "", "", inputs.ErrNone, "gone"},
 		{"output in use", filepath.Join(dir, "*"), full, "", coordinator.ErrTaken, "somebody's.txt"},
 		{"no bucket", "s3://dice-no-such-bucket/*", "", "", store.ErrNoBucket, "dice-no-such-bucket"},
 		{"no output bucket", filepath.Join(dir, "*"), "s3://dice-no-such-bucket/out", "", store.ErrNoBucket, "dice-no-such-bucket"},
@@ -320,8 +321,8 @@ func TestSideTablesAreNoScans(t *testing.T) {
 		}
 		sameFiles(t, want, rowsOf(result(t, job.Out)))
 		command.Files = command.Certificates
-		if _, err := Try(t, Options{Command: command}); !errors.Is(err, coordinator.ErrNoInput) {
-			t.Errorf("%s: only side tables: %v, want %v", layout, err, coordinator.ErrNoInput)
+		if _, err := Try(t, Options{Command: command}); !errors.Is(err, inputs.ErrNone) {
+			t.Errorf("%s: only side tables: %v, want %v", layout, err, inputs.ErrNone)
 		}
 	}
 }

@@ -1,4 +1,6 @@
-package coordinator
+// Package inputs finds the objects that a user's patterns choose: a folder of this machine, or a bucket and a prefix, and what is
+// looked for below it. Whoever reads scans lists them here, so that one pattern means the same objects to every command.
+package inputs
 
 import (
 	"context"
@@ -14,11 +16,67 @@ import (
 	"github.com/dice-engine/dice/shard"
 )
 
-// ErrNoInput: a pattern matches no object.
-var ErrNoInput = errors.New("no input")
+// ErrNone: a pattern matches no object. Another one is to be given.
+var ErrNone = errors.New("no input")
 
 // ErrName: an input has a name that neither plan nor result can hold. It is to be renamed.
 var ErrName = errors.New("name that is not UTF-8")
+
+// Open opens the bucket of a place, which shard.Input explains.
+type Open func(ctx context.Context, place string) (store.Bucket, error)
+
+// List lists the objects that the patterns choose, in the order of [shard.Order]. What lies in the output, a place, is left out;
+// an empty one is none.
+func List(ctx context.Context, patterns []string, output string, open Open) ([]shard.Input, error) {
+	var all []shard.Input
+	for _, pattern := range patterns {
+		found, err := list(ctx, pattern, output, open)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", pattern, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%w: nothing matches %s", ErrNone, pattern)
+		}
+		all = append(all, found...)
+	}
+	return shard.Order(all), nil
+}
+
+// list lists the objects that one pattern chooses.
+func list(ctx context.Context, pattern, output string, open Open) ([]shard.Input, error) {
+	at, err := split(pattern)
+	if err != nil {
+		return nil, err
+	}
+	bucket, err := open(ctx, at.dial)
+	if err != nil {
+		return nil, err
+	}
+	var found []shard.Input
+	own, isOwn := 0, inOutput(at, output)
+	err = bucket.List(ctx, literal(at.rest), func(i store.Info) error {
+		ok, err := shard.Match(at.rest, i.Key)
+		switch {
+		case err != nil || !ok:
+		case isOwn(i.Key):
+			own++
+		case !utf8.ValidString(at.shown + i.Key): // JSON would make another name of it
+			return fmt.Errorf("%w: %q: rename it, or have the pattern leave it out", ErrName, at.shown+i.Key)
+		default:
+			found = append(found, shard.Input{
+				URL: at.shown + i.Key, Place: at.dial, Key: i.Key, Size: i.Size, ETag: i.ETag,
+			})
+		}
+		return err
+	})
+	if err == nil && len(found) == 0 && own > 0 {
+		return nil, fmt.Errorf("%w: all that matches lies in the output %s, which is never read: choose another one", ErrNone, output)
+	}
+	if err == nil && len(found) == 0 && strings.HasPrefix(at.dial, store.SchemeS3+"://") {
+		err = store.Exists(ctx, bucket) // a missing bucket is not an empty one
+	}
+	return found, err
+}
 
 // place is where the objects of a pattern are looked for.
 type place struct {
@@ -27,8 +85,8 @@ type place struct {
 	rest  string // the pattern below it
 }
 
-// splitInput divides a pattern into a place and what to look for there.
-func splitInput(pattern string) (place, error) {
+// split divides a pattern into a place and what to look for there.
+func split(pattern string) (place, error) {
 	loc, err := store.Parse(pattern)
 	if err != nil {
 		return place{}, err
@@ -58,24 +116,8 @@ func literal(rest string) string {
 	return rest
 }
 
-// listInputs lists the objects that the patterns choose, in order, leaving out what lies in the output.
-func (c *Coordinator) listInputs(ctx context.Context, patterns []string) ([]shard.Input, error) {
-	var all []shard.Input
-	for _, pattern := range patterns {
-		found, err := c.listPattern(ctx, pattern)
-		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", pattern, err)
-		}
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%w: nothing matches %s", ErrNoInput, pattern)
-		}
-		all = append(all, found...)
-	}
-	return shard.Order(all), nil
-}
-
-// without drops the side tables that a pattern for scans took along.
-func without(scans, side []shard.Input) []shard.Input {
+// Without drops the side tables that a pattern for scans took along.
+func Without(scans, side []shard.Input) []shard.Input {
 	sides := map[string]bool{}
 	for _, in := range side {
 		sides[identity(in)] = true
@@ -102,49 +144,14 @@ func splitPlace(place string) (folder, service string) {
 	return place, ""
 }
 
-func (c *Coordinator) listPattern(ctx context.Context, pattern string) ([]shard.Input, error) {
-	at, err := splitInput(pattern)
-	if err != nil {
-		return nil, err
-	}
-	bucket, err := c.deps.Open(ctx, at.dial)
-	if err != nil {
-		return nil, err
-	}
-	var found []shard.Input
-	own, inOutput := 0, c.inOutput(at)
-	err = bucket.List(ctx, literal(at.rest), func(i store.Info) error {
-		ok, err := shard.Match(at.rest, i.Key)
-		switch {
-		case err != nil || !ok:
-		case inOutput(i.Key):
-			own++
-		case !utf8.ValidString(at.shown + i.Key): // JSON would make another name of it
-			return fmt.Errorf("%w: %q: rename it, or have the pattern leave it out", ErrName, at.shown+i.Key)
-		default:
-			found = append(found, shard.Input{
-				URL: at.shown + i.Key, Place: at.dial, Key: i.Key, Size: i.Size, ETag: i.ETag,
-			})
-		}
-		return err
-	})
-	if err == nil && len(found) == 0 && own > 0 {
-		return nil, fmt.Errorf("%w: all that matches lies in the output %s, which is never read: choose another one", ErrNoInput, c.cfg.Output)
-	}
-	if err == nil && len(found) == 0 && strings.HasPrefix(at.dial, store.SchemeS3+"://") {
-		err = store.Exists(ctx, bucket) // a missing bucket is not an empty one
-	}
-	return found, err
-}
-
-// inOutput returns what says whether an object of a place lies in the job's own output, if it has one yet. Buckets of one name
+// inOutput returns what says whether an object of a place lies in the output, if there is one yet. Buckets of one name
 // at two endpoints are two buckets; profile and region only say how one is reached.
-func (c *Coordinator) inOutput(at place) func(key string) bool {
-	if c.cfg.Output == "" || endpoint(at.dial) != endpoint(c.cfg.Output) {
+func inOutput(at place, output string) func(key string) bool {
+	if output == "" || endpoint(at.dial) != endpoint(output) {
 		return func(string) bool { return false }
 	}
 	folder, _ := splitPlace(at.dial)
-	output, _ := splitPlace(c.cfg.Output)
+	output, _ = splitPlace(output)
 	if !strings.HasPrefix(output, store.SchemeS3+"://") {
 		if abs, err := filepath.Abs(output); err == nil {
 			output = abs

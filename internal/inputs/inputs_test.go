@@ -1,11 +1,10 @@
-package coordinator
+package inputs
 
 import (
 	"context"
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -31,12 +30,11 @@ func TestNamesThatNoPlanHolds(t *testing.T) {
 	open := func(context.Context, string) (store.Bucket, error) {
 		return holding{keys: []string{"a.jsonl", "\xff\xfe.jsonl"}}, nil
 	}
-	c := New(Config{}, Deps{Open: open, Now: func() time.Time { return after(0) }})
-	_, err := c.listInputs(t.Context(), []string{"/scan/*"})
+	_, err := List(t.Context(), []string{"/scan/*"}, "", open)
 	if !errors.Is(err, ErrName) || !strings.Contains(err.Error(), `"/scan/\xff\xfe.jsonl"`) {
 		t.Errorf("got %v", err)
 	}
-	if found, err := c.listInputs(t.Context(), []string{"/scan/a*"}); len(found) != 1 || err != nil {
+	if found, err := List(t.Context(), []string{"/scan/a*"}, "", open); len(found) != 1 || err != nil {
 		t.Errorf("got %+v, %v", found, err)
 	}
 }
@@ -59,8 +57,7 @@ func TestOwnOutputIsNotRead(t *testing.T) {
 		{"s3://scans/**?endpoint=http://a", "s3://scans/out?endpoint=http://b", 3},
 		{"s3://scans/**?endpoint=http://a", "s3://scans/out", 3},
 	} {
-		job := New(Config{Output: c.output}, Deps{Open: open, Now: func() time.Time { return after(0) }})
-		found, err := job.listInputs(t.Context(), []string{c.pattern})
+		found, err := List(t.Context(), []string{c.pattern}, c.output, open)
 		if len(found) != c.found || err != nil {
 			t.Errorf("%s into %s: got %d objects, want %d, %v", c.pattern, c.output, len(found), c.found, err)
 		}
@@ -84,7 +81,7 @@ func TestWithoutSideTables(t *testing.T) {
 		{shard.Input{Place: "s3://scans?endpoint=http://one", Key: "day/certificates.jsonl"}, false},
 		{shard.Input{Place: "s3://scans/day?endpoint=http://two", Key: "certificates.jsonl"}, true},
 	} {
-		if kept := len(without([]shard.Input{c.scan}, side)) > 0; kept != c.kept {
+		if kept := len(Without([]shard.Input{c.scan}, side)) > 0; kept != c.kept {
 			t.Errorf("%s %s: kept is %v, want %v", c.scan.Place, c.scan.Key, kept, c.kept)
 		}
 	}
