@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +14,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/urfave/cli/v2"
 
+	sorter "github.com/dice-engine/dice/internal/run" // run is what main calls
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
 )
@@ -47,8 +50,8 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	pairs := newSorter(c.String("scratch"), sorterBytes)
-	defer pairs.close()
+	pairs := sorter.NewSorter(sorterBytes, c.String("scratch"))
+	defer pairs.Close()
 	if err := collectAll(c.Context, pairs, bucket); err != nil {
 		return err
 	}
@@ -63,8 +66,11 @@ func export(c *cli.Context) error {
 	return file.close(writePairs(w, pairs))
 }
 
+// sorterBytes is how much is held in memory before it is spilled.
+const sorterBytes = 128 << 20
+
 // collectAll reads the labels of a result.
-func collectAll(ctx context.Context, pairs *sorter, bucket store.Bucket) error {
+func collectAll(ctx context.Context, pairs *sorter.Sorter, bucket store.Bucket) error {
 	body, err := bucket.Get(ctx, shard.ManifestKey, maxDocument)
 	if err != nil {
 		return fmt.Errorf("%w%s", err, unfinished(err))
@@ -100,7 +106,7 @@ type exportRow struct {
 }
 
 // collect reads the labels of one file.
-func collect(pairs *sorter, protocol string, object io.ReaderAt, size int64) error {
+func collect(pairs *sorter.Sorter, protocol string, object io.ReaderAt, size int64) error {
 	file, err := parquet.OpenFile(object, size, parquet.ReadBufferSize(1<<20), parquet.SkipBloomFilters(true), parquet.SkipPageIndex(true))
 	if err != nil {
 		return err
@@ -108,11 +114,13 @@ func collect(pairs *sorter, protocol string, object io.ReaderAt, size int64) err
 	reader := parquet.NewGenericReader[exportRow](file)
 	defer reader.Close()
 	rows := make([]exportRow, 512)
+	var pair []byte
 	for {
 		n, err := reader.Read(rows)
 		for _, row := range rows[:n] {
 			for _, label := range row.Labels {
-				if err := pairs.add(hostOf(row), prefixed(protocol, label)); err != nil {
+				pair = appendPair(pair[:0], hostOf(row), prefixed(protocol, label))
+				if err := pairs.Add(pair); err != nil {
 					return err
 				}
 			}
@@ -147,28 +155,48 @@ func prefixed(protocol, label string) string {
 	return protocol + ":" + label
 }
 
-// writePairs writes sorted pairs as a JSON array.
-func writePairs(w io.Writer, pairs *sorter) error {
-	b := bufio.NewWriterSize(w, 1<<18)
-	id, last, open := int64(-1), "", "["
-	err := pairs.each(func(host, label string) error {
-		if id < 0 || host != last {
-			id, last = id+1, host
-		}
-		text, err := json.Marshal(label)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(b, "%s\n{\"id\":%d,\"label\":%s}", open, id, text)
-		open = ","
-		return err
-	})
+// hostEnd stands between the host and the label of a pair. A zero octet of a host is followed by another one.
+const hostEnd = "\x00\x01"
+
+// longHost is how many octets of a host are compared. No name of a host is that long, but what a scan has in its place can be.
+const longHost = 64 << 10
+
+// appendPair makes a record of a host and a label: records sort by the host, and then by the label.
+func appendPair(dst []byte, host, label string) []byte {
+	if len(host) > longHost { // hosts of one beginning are told apart by their digests
+		digest := sha256.Sum256([]byte(host))
+		host = host[:longHost] + string(digest[:])
+	}
+	dst = append(dst, strings.ReplaceAll(host, "\x00", "\x00\xff")...)
+	return append(append(dst, hostEnd...), label...)
+}
+
+// writePairs writes pairs in their order as a JSON array.
+func writePairs(w io.Writer, pairs *sorter.Sorter) error {
+	sorted, err := pairs.Sorted()
 	if err != nil {
 		return err
 	}
-	if open == "[" {
-		b.WriteString("[")
+	b := bufio.NewWriterSize(w, 1<<18)
+	b.WriteString("[")
+	var last []byte
+	for id, comma := int64(-1), ""; ; comma = "," {
+		pair, err := sorted.Next()
+		if err == io.EOF {
+			b.WriteString("\n]\n")
+			return b.Flush()
+		}
+		if err != nil {
+			return err
+		}
+		host, label, _ := bytes.Cut(pair, []byte(hostEnd))
+		if id < 0 || !bytes.Equal(host, last) {
+			id, last = id+1, append(last[:0], host...)
+		}
+		text, err := json.Marshal(string(label))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(b, "%s\n{\"id\":%d,\"label\":%s}", comma, id, text)
 	}
-	b.WriteString("\n]\n")
-	return b.Flush()
 }

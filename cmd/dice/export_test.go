@@ -2,16 +2,20 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/dice-engine/dice/internal/record"
+	sorter "github.com/dice-engine/dice/internal/run"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/tape"
 	"github.com/dice-engine/dice/shard"
@@ -63,11 +67,11 @@ func result(t *testing.T, tables map[string][]labelled) store.Bucket {
 	return bucket
 }
 
-// exported is the export of a result.
-func exported(t *testing.T, bucket store.Bucket) string {
+// exportOf is the export of a result.
+func exportOf(t *testing.T, bucket store.Bucket) string {
 	t.Helper()
-	pairs := newSorter("", sorterBytes)
-	defer pairs.close()
+	pairs := sorter.NewSorter(sorterBytes, "")
+	defer pairs.Close()
 	if err := collectAll(t.Context(), pairs, bucket); err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +95,7 @@ func TestExport(t *testing.T) {
 			{IP: "192.0.2.10", Labels: []string{"certificate:key:short"}},
 		},
 	})
-	out := exported(t, bucket)
+	out := exportOf(t, bucket)
 	want := `[
 {"id":0,"label":"xmpp:certificate:key:short"},
 {"id":1,"label":"mqtt:access:read"},
@@ -101,7 +105,7 @@ func TestExport(t *testing.T) {
 {"id":3,"label":"xmpp:stanza:auth:deprecated"}
 ]
 `
-	if diff := cmp.Diff(want, out); diff != "" {
+	if diff := gocmp.Diff(want, out); diff != "" {
 		t.Errorf("export differs (-want +got):\n%s", diff)
 	}
 }
@@ -124,45 +128,73 @@ func TestHostsOfAnExport(t *testing.T) {
 }
 
 func TestExportOfNothingIsAnArray(t *testing.T) {
-	out := exported(t, result(t, nil))
+	out := exportOf(t, result(t, nil))
 	var list []any
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 0 {
 		t.Errorf("export of nothing: %q, %v", out, err)
 	}
 }
 
-// A sorter gives the same order whether it spills or not.
-func TestSorterSpills(t *testing.T) {
+// TestExportIsSorted by host and then by label, bytewise, whether it all fits into memory or not.
+func TestExportIsSorted(t *testing.T) {
 	source := rand.New(rand.NewPCG(1, 2))
-	var pairs [][2]string
-	for range 5000 {
-		pairs = append(pairs, [2]string{fmt.Sprint(source.IntN(300)), fmt.Sprint("l\x00\n", source.IntN(50))})
+	hosts := []string{"", "a", "a\x00", "a\x00\x01", "a\x00\x01b", "a\x00\xffb", "a\x01", "ab", "\x00", "\x00\x00", "\xff"}
+	type pair struct{ host, label string }
+	var given []pair
+	for range 50_000 {
+		given = append(given, pair{hosts[source.IntN(len(hosts))], fmt.Sprint("l\x00\x01\n", source.IntN(50))})
 	}
-	want := slices.SortedFunc(slices.Values(pairs), comparePairs)
-	for _, limit := range []int{1, 7000, 1 << 30} {
-		s := newSorter(t.TempDir(), limit)
-		if limit == 1 {
-			pairs = pairs[:100] // a file each
-			want = slices.SortedFunc(slices.Values(pairs), comparePairs)
+	want := slices.SortedFunc(slices.Values(given), func(a, b pair) int {
+		return cmp.Or(strings.Compare(a.host, b.host), strings.Compare(a.label, b.label))
+	})
+	id := -1
+	var list []exported
+	for i, p := range want {
+		if i == 0 || p.host != want[i-1].host {
+			id++
 		}
-		for _, pair := range pairs {
-			if err := s.add(pair[0], pair[1]); err != nil {
+		list = append(list, exported{id, p.label})
+	}
+	for _, budget := range []int{1, 1 << 30} {
+		pairs := sorter.NewSorter(budget, t.TempDir())
+		for _, p := range given {
+			if err := pairs.Add(appendPair(nil, p.host, p.label)); err != nil {
 				t.Fatal(err)
 			}
 		}
-		var got [][2]string
-		err := s.each(func(first, second string) error {
-			got = append(got, [2]string{first, second})
-			return nil
-		})
-		if err != nil {
+		var out bytes.Buffer
+		var got []exported
+		if err := errors.Join(writePairs(&out, pairs), pairs.Close(), json.Unmarshal(out.Bytes(), &got)); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("limit %d: order differs (-want +got):\n%s", limit, diff)
-		}
-		if err := s.close(); err != nil {
-			t.Error(err)
+		if !slices.Equal(got, list) {
+			t.Errorf("with %d octets of memory, the order differs", budget)
 		}
 	}
+}
+
+// TestExportOfLongHosts: whatever stands for a host, it is exported, and is one host.
+func TestExportOfLongHosts(t *testing.T) {
+	long := strings.Repeat("a", 17<<20)
+	bucket := result(t, map[string][]labelled{"mqtt": {
+		{Domain: long + "a", Labels: []string{"mqtt:x"}}, {Domain: long + "b", Labels: []string{"mqtt:x"}},
+		{Domain: long + "a", Labels: []string{"mqtt:y"}}, {Domain: "b", Labels: []string{"mqtt:z"}},
+	}})
+	var got []exported
+	if err := json.Unmarshal([]byte(exportOf(t, bucket)), &got); err != nil {
+		t.Fatal(err)
+	}
+	hosts := map[int]int{}
+	for _, e := range got {
+		hosts[e.ID]++
+	}
+	if len(got) != 4 || len(hosts) != 3 || got[3] != (exported{2, "mqtt:z"}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// exported is an element of an export.
+type exported struct {
+	ID    int    `json:"id"`
+	Label string `json:"label"`
 }
