@@ -116,14 +116,11 @@ const mostBarren = 10
 // warnings tells of protocols that answered, but none of whose records could be kept, and of scans that hold no record.
 func (c *Coordinator) warnings(t *shard.Tally) []string {
 	warnings := []string{}
-	evidence := map[string]string{}
-	for _, p := range protocols.All() {
-		evidence[p.Name] = p.Evidence
-	}
+	byName := protocols.ByName()
 	for i, name := range c.plan.Command.Options.Signatures {
-		if t.Successes[i] > 0 && t.Kept[i] == 0 {
+		if p := byName[name]; p != nil && t.Successes[i] > 0 && t.Kept[i] == 0 {
 			warnings = append(warnings, fmt.Sprintf("%s: none of %d successful records was kept: is %s missing from the scan?",
-				name, t.Successes[i], evidence[name]))
+				name, t.Successes[i], p.Evidence))
 		}
 	}
 	for _, b := range t.Barren[:min(len(t.Barren), mostBarren)] {

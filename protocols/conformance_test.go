@@ -16,10 +16,7 @@ import (
 type tally struct{ rows, kept, labels, fields int }
 
 func TestConformance(t *testing.T) {
-	byName := map[string]*protocols.Protocol{}
-	for _, p := range protocols.All() {
-		byName[p.Name] = p
-	}
+	byName := protocols.ByName()
 	side := sideCertificates(t)
 	for file, rows := range vectorRows {
 		t.Run(file, func(t *testing.T) {

@@ -20,6 +20,15 @@ func All() []*Protocol {
 	}
 }
 
+// ByName returns all protocols by their names.
+func ByName() map[string]*Protocol {
+	byName := map[string]*Protocol{}
+	for _, p := range All() {
+		byName[p.Name] = p
+	}
+	return byName
+}
+
 // Match returns the protocols whose names match one of the comma-separated patterns (path.Match syntax), in
 // alphabetical order. It fails on a pattern that is malformed or matches none, naming it.
 func Match(patterns string) ([]*Protocol, error) {

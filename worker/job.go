@@ -144,10 +144,7 @@ func (j *job) prepare() error {
 	if len(j.plan.HashKey) != shard.HashKeySize {
 		return fmt.Errorf("read plan: hash key of %d octets", len(j.plan.HashKey))
 	}
-	byName := map[string]*protocols.Protocol{}
-	for _, p := range protocols.All() {
-		byName[p.Name] = p
-	}
+	byName := protocols.ByName()
 	for _, name := range options.Signatures {
 		p := byName[name]
 		if p == nil {

@@ -58,10 +58,7 @@ func look(ctx context.Context, plan *shard.Plan, open func(context.Context, stri
 }
 
 func wantsOf(signatures []string) ([]record.Want, error) {
-	byName := map[string]*protocols.Protocol{}
-	for _, p := range protocols.All() {
-		byName[p.Name] = p
-	}
+	byName := protocols.ByName()
 	var wants []record.Want
 	for _, name := range signatures {
 		p := byName[name]

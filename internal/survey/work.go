@@ -25,12 +25,10 @@ func (f *Findings) Work(plan *shard.Plan, m *estimate.Measures, distant bool) *e
 }
 
 func signatures(names []string) (list []estimate.Signature) {
-	attach := map[string]bool{}
-	for _, p := range protocols.All() {
-		attach[p.Name] = p.Attach
-	}
+	byName := protocols.ByName()
 	for _, name := range names {
-		list = append(list, estimate.Signature{Name: name, Attach: attach[name]})
+		p := byName[name]
+		list = append(list, estimate.Signature{Name: name, Attach: p != nil && p.Attach})
 	}
 	return list
 }
