@@ -112,3 +112,13 @@ func TestPartsOfText(t *testing.T) {
 		}
 	}
 }
+
+// TestSideInputs: side tables are told from scans, however shards cut them and share them.
+func TestSideInputs(t *testing.T) {
+	scans := []Input{{URL: "a", Size: 1000}, {URL: "b", Size: 1}, {URL: "c", Size: 1}}
+	side := []Input{{URL: "d", Size: 1000}, {URL: "e", Size: 1}}
+	p := Plan{Inputs: slices.Concat(scans, side), Shards: append(Cut(scans, 0, 300, false), Cut(side, len(scans), 300, true)...)}
+	if got, want := p.SideInputs(), []bool{false, false, false, true, true}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+}

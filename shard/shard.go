@@ -110,6 +110,17 @@ func (p *Plan) Stages() []Stage {
 	return Stages
 }
 
+// SideInputs says of each input whether it is a side table.
+func (p *Plan) SideInputs() []bool {
+	side := make([]bool, len(p.Inputs))
+	for _, s := range p.Shards {
+		for _, slice := range s.Slices {
+			side[slice.Input] = s.Side
+		}
+	}
+	return side
+}
+
 // ScanShards returns how many shards are of scans; they come first.
 func (p *Plan) ScanShards() int {
 	n := 0

@@ -244,12 +244,7 @@ func checkLines(m *Manifest) error {
 }
 
 func countInputs(p *Plan, m *Manifest) {
-	side := map[int]bool{}
-	for _, s := range p.Shards {
-		for _, slice := range s.Slices {
-			side[slice.Input] = s.Side
-		}
-	}
+	side := p.SideInputs()
 	for i, in := range p.Inputs {
 		entry := manifestInput(in)
 		if side[i] {

@@ -112,12 +112,7 @@ func newPlanReport(job *shard.Plan, found *survey.Findings, output string, m *es
 
 // count counts inputs.
 func (r *planReport) count(job *shard.Plan) {
-	side := map[int]bool{}
-	for _, s := range job.Shards {
-		for _, slice := range s.Slices {
-			side[slice.Input] = s.Side
-		}
-	}
+	side := job.SideInputs()
 	for i, in := range job.Inputs {
 		r.InputOctets += in.Size
 		if side[i] {
