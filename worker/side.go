@@ -8,13 +8,7 @@ import (
 	"github.com/dice-engine/dice/internal/tape"
 )
 
-// sideRow is a row of a side table: the certificate that a host presented.
-type sideRow struct {
-	IP          string    `tape:"ip"`
-	Certificate tape.Cert `tape:"certificate"`
-}
-
-var sideShape = tape.Of[sideRow]()
+var sideShape = tape.Of[record.SideRow]()
 
 // readSide takes a side row apart.
 func readSide(row []byte) (ip []byte, certificate int64) {

@@ -38,6 +38,12 @@ func Open(ctx context.Context, obj Object, s Slice, wants []Want, lim Limits) (R
 	return openLines(ctx, obj, s, f, lim, p, p.parseLine)
 }
 
+// SideRow has the columns that are read of a side table: the certificate that a host presented.
+type SideRow struct {
+	IP          string    `tape:"ip"`
+	Certificate tape.Cert `tape:"certificate"`
+}
+
 // OpenTable starts to read a table whose rows, or top-level objects, are structs of shape. They come as results of Want
 // 0, without anything of a record's envelope.
 func OpenTable(ctx context.Context, obj Object, s Slice, shape *tape.Shape, lim Limits) (Reader, error) {

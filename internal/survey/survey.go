@@ -70,12 +70,6 @@ func wantsOf(signatures []string) ([]record.Want, error) {
 	return wants, nil
 }
 
-// sideRow has the columns that map tasks read of a side table.
-type sideRow struct {
-	IP          string    `tape:"ip"`
-	Certificate tape.Cert `tape:"certificate"`
-}
-
 // looker looks at objects.
 type looker struct {
 	limits record.Limits
@@ -109,7 +103,7 @@ func (l *looker) look(ctx context.Context, o *object) (*record.Forecast, error) 
 	file := store.Open(ctx, bucket, store.Info{Key: o.Key, Size: o.Size, ETag: o.ETag})
 	obj := record.Object{Name: o.URL, Size: o.Size, ReaderAt: file}
 	if o.side {
-		return record.ForeseeTable(ctx, obj, o.slices, tape.Of[sideRow](), l.limits)
+		return record.ForeseeTable(ctx, obj, o.slices, tape.Of[record.SideRow](), l.limits)
 	}
 	return record.Foresee(ctx, obj, o.slices, l.wants, l.limits)
 }
