@@ -100,14 +100,20 @@ func TestS3Markers(t *testing.T) {
 	url, env := servertest.Bucket(t)
 	servertest.SetEnv(t, env)
 	endpoint, _, _ := servertest.MinIO(t)
-	for _, key := range []string{"scan/", "scan/sub/", "scan/file"} {
+	for _, key := range []string{"scan/", "scan/sub/", "scan/sub/file", "scan/file"} {
 		_, err := servertest.Client(endpoint).PutObject(t.Context(), &s3.PutObjectInput{
 			Bucket: aws.String(strings.TrimPrefix(url, "s3://")), Key: &key, Body: strings.NewReader(""),
 		})
 		check(t, err)
 	}
-	if got := names(t, dial(t, url, store.Config{}), ""); len(got) != 1 || got[0] != "scan/file" {
-		t.Errorf("List: got %q, want scan/file", got)
+	for _, tt := range []struct{ at, prefix, want string }{
+		{"", "", "scan/file scan/sub/file"}, {"", "scan/", "scan/file scan/sub/file"}, {"/scan", "", "file sub/file"},
+		{"/scan", "sub/", "sub/file"}, {"/scan/sub", "", "file"},
+	} {
+		got := strings.Join(names(t, dial(t, url+tt.at, store.Config{}), tt.prefix), " ")
+		if got != tt.want {
+			t.Errorf("List %q at %q: got %q, want %q", tt.prefix, tt.at, got, tt.want)
+		}
 	}
 }
 

@@ -17,7 +17,8 @@ func (b *s3Bucket) List(ctx context.Context, prefix string, each func(Info) erro
 }
 
 // listAfter lists the keys after one, a page per request. Keys come URL-encoded, as XML cannot carry all that a key
-// may contain. Objects whose key ends in a slash are markers of folders, not data, and are passed over.
+// may contain. Objects whose key ends in a slash are markers of folders, not data, and are passed over, as is the marker
+// of the bucket's own prefix, whose key is empty here.
 func (b *s3Bucket) listAfter(ctx context.Context, prefix, after string, each func(Info) error) error {
 	in := &s3.ListObjectsV2Input{
 		Bucket: &b.loc.Bucket, Prefix: b.key(prefix), EncodingType: types.EncodingTypeUrl,
@@ -35,6 +36,9 @@ func (b *s3Bucket) listAfter(ctx context.Context, prefix, after string, each fun
 			info, err := b.info(object, out.EncodingType)
 			if err != nil {
 				return b.fail(ctx, "list", prefix, err)
+			}
+			if info.Key == "" {
+				continue
 			}
 			if info.Key <= last {
 				return b.fail(ctx, "list", prefix, final(fmt.Errorf("the store lists %q after %q, out of order", info.Key, last)))
