@@ -27,7 +27,8 @@ type Location struct {
 
 // Parse reads s3://bucket/prefix?endpoint=…&region=…&profile=…, a local path, or file:///path. The prefix is taken
 // as it stands, without percent decoding, as S3 keys may contain any character; so a '?' begins the query only where
-// a name and '=' follow it.
+// a name and '=' follow it. An S3 prefix has no element that is empty, "." or "..": to S3 these are names like others,
+// so that to clean them away, as file systems do, would lead to another object. One slash may end it.
 func Parse(s string) (Location, error) {
 	scheme, rest, ok := strings.Cut(s, "://")
 	switch {
@@ -51,9 +52,15 @@ func parseS3(rest string) (Location, error) {
 		return Location{}, fmt.Errorf("parse location: credentials do not belong into a URL; " +
 			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or name a profile")
 	}
-	loc := Location{Scheme: SchemeS3, Bucket: bucket, Path: strings.Trim(prefix, "/")}
+	loc := Location{Scheme: SchemeS3, Bucket: bucket, Path: strings.TrimSuffix(prefix, "/")}
 	if bucket == "" || strings.ContainsAny(bucket, "*?[{ ") {
 		return Location{}, fmt.Errorf("parse location s3://%s: it names no bucket", rest)
+	}
+	for element := range strings.SplitSeq(loc.Path, "/") {
+		if prefix != "" && (element == "" || element == "." || element == "..") {
+			return Location{}, fmt.Errorf("parse location s3://%s: its elements must not be empty, \".\" or \"..\", "+
+				"which are no way from folder to folder in S3", rest)
+		}
 	}
 	return loc, loc.readQuery(query)
 }

@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 		{"s3://b/", s3("b", ""), "s3://b"},
 		{"s3://b/p", s3("b", "p"), ""},
 		{"s3://b/p/q/", s3("b", "p/q"), "s3://b/p/q"},
+		{"s3://b/.../.x/x..y/", s3("b", ".../.x/x..y"), "s3://b/.../.x/x..y"},
 		{"s3://b/scan/zgrab2_*", s3("b", "scan/zgrab2_*"), ""},
 		{"s3://b/part-?.json", s3("b", "part-?.json"), ""},
 		{"s3://b/part?", s3("b", "part?"), ""},
@@ -64,6 +65,8 @@ func TestParseRefuses(t *testing.T) {
 		"s3://AKIA:hush@b/x", "s3://b?endpoint=http://AKIA:hush@host",
 		"s3://b/**?secret=hush", "s3://b/p?aws_secret_access_key=hu/hush", "s3://b?region=hush%zz", "s3://b?endpont=http://hush",
 		"s3://b?region=hush&x=y", "s3://b?Endpoint=hush",
+		"s3://b//", "s3://b//x", "s3://b/x//", "s3://b/x//y", "s3://b/x//*", "s3://b/./x", "s3://b/x/.", "s3://b/x/../y", "s3://b/..",
+		"s3://b/x//?region=r",
 	} {
 		got, err := store.Parse(in)
 		if err == nil {
