@@ -48,9 +48,9 @@ func Parse(s string) (Location, error) {
 func parseS3(rest string) (Location, error) {
 	rest, query := cutQuery(rest)
 	bucket, prefix, _ := strings.Cut(rest, "/")
-	if strings.Contains(bucket, "@") {
-		return Location{}, fmt.Errorf("parse location: credentials do not belong into a URL; " +
-			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or name a profile")
+	if strings.Contains(bucket, "@") || strings.Contains(bucket, ":") && !strings.HasPrefix(bucket, "arn:") {
+		return Location{}, fmt.Errorf("parse location: no bucket has a ':' or '@' in its name: credentials do not belong into a URL " +
+			"(set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or name a profile), and a service is named by ?endpoint=")
 	}
 	loc := Location{Scheme: SchemeS3, Bucket: bucket, Path: strings.TrimSuffix(prefix, "/")}
 	if bucket == "" || strings.ContainsAny(bucket, "*?[{ ") {

@@ -24,6 +24,7 @@ func TestParse(t *testing.T) {
 		{"s3://b/", s3("b", ""), "s3://b"},
 		{"s3://b/p", s3("b", "p"), ""},
 		{"s3://b/p/q/", s3("b", "p/q"), "s3://b/p/q"},
+		{"s3://arn:aws:s3:eu-west-1:1:accesspoint:lab/x@y", s3("arn:aws:s3:eu-west-1:1:accesspoint:lab", "x@y"), ""},
 		{"s3://b/.../.x/x..y/", s3("b", ".../.x/x..y"), "s3://b/.../.x/x..y"},
 		{"s3://b/scan/zgrab2_*", s3("b", "scan/zgrab2_*"), ""},
 		{"s3://b/part-?.json", s3("b", "part-?.json"), ""},
@@ -62,7 +63,7 @@ func TestParseRefuses(t *testing.T) {
 	for _, in := range []string{
 		"", "s3://", "s3:///x", "s3://*/x", "gs://b/x", "https://host/b", "file://host/x", "s3://b?region=%zz",
 		"s3://b?region=x&secret=y", "s3://b?endpoint=host:9000", "s3://b?endpoint=http://",
-		"s3://AKIA:hush@b/x", "s3://b?endpoint=http://AKIA:hush@host",
+		"s3://AKIA:hush@b/x", "s3://AKIA:hu/hush@b/x", "s3://:hush/x@b", "s3://b?endpoint=http://AKIA:hush@host",
 		"s3://b/**?secret=hush", "s3://b/p?aws_secret_access_key=hu/hush", "s3://b?region=hush%zz", "s3://b?endpont=http://hush",
 		"s3://b?region=hush&x=y", "s3://b?Endpoint=hush",
 		"s3://b//", "s3://b//x", "s3://b/x//", "s3://b/x//y", "s3://b/x//*", "s3://b/./x", "s3://b/x/.", "s3://b/x/../y", "s3://b/..",
