@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"path"
@@ -115,10 +116,20 @@ func (l *Location) readQuery(query string) error {
 func (l *Location) bare() Location { return Location{Scheme: l.Scheme, Bucket: l.Bucket, Path: l.Path} }
 
 func (l *Location) checkEndpoint() error {
-	u, err := url.Parse(l.Endpoint)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+	if err := checkEndpoint(l.Endpoint); err != nil {
 		l.Endpoint = ""
-		return fmt.Errorf("parse location %s: the endpoint must be http://host or https://host, without credentials", l)
+		return fmt.Errorf("parse location %s: %w", l, err)
+	}
+	return nil
+}
+
+// errEndpoint stands for every fault of an endpoint, as an error that quotes it would quote its password.
+var errEndpoint = errors.New("the endpoint must be http://host or https://host, without credentials")
+
+func checkEndpoint(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil {
+		return errEndpoint
 	}
 	return nil
 }

@@ -43,6 +43,11 @@ func newS3(ctx context.Context, loc Location, cfg Config, r *retrier) (*s3Bucket
 		o.UsePathStyle = o.BaseEndpoint != nil
 		o.DisableLogOutputChecksumValidationSkipped = true
 	})
+	if endpoint := client.Options().BaseEndpoint; endpoint != nil && loc.Endpoint == "" {
+		if err := checkEndpoint(*endpoint); err != nil {
+			return nil, fmt.Errorf("%w: see AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL and endpoint_url of the profile", err)
+		}
+	}
 	b := &s3Bucket{client: client, loc: loc, crc: cfg.Checksums != ChecksumsRequired, retry: r}
 	if loc.Path != "" {
 		b.prefix = loc.Path + "/"

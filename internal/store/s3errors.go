@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -64,9 +67,33 @@ func classifyAny(err error) error {
 	}
 	var operation *smithy.OperationError
 	if errors.As(err, &operation) && status == 0 {
-		return answerError{innermost(operation.Err).Error(), err} // no answer: the connection failed
+		return classifyUnanswered(answerError{innermost(operation.Err).Error(), err})
 	}
 	return classify("", status, err)
+}
+
+// classifyUnanswered marks as final what would hinder any request: a certificate that does not do, the wrong scheme, and
+// what the SDK cannot make an address of, for which it has no type. An unknown host or a refused connection may pass.
+func classifyUnanswered(err error) error {
+	var (
+		authority x509.UnknownAuthorityError
+		host      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+	)
+	switch {
+	case errors.As(err, &authority):
+		return final(fmt.Errorf("this machine does not know who signed the store's certificate; "+
+			"name a file of its authority by AWS_CA_BUNDLE: %w", err))
+	case errors.As(err, &host):
+		return final(fmt.Errorf("the store's certificate is for other hosts; check the endpoint: %w", err))
+	case errors.As(err, &invalid):
+		return final(fmt.Errorf("the store's certificate cannot be used: %w", err))
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return final(fmt.Errorf("the store does without TLS there; check the endpoint, which may begin with http://: %w", err))
+	case strings.Contains(err.Error(), "resolve endpoint: "):
+		return final(err)
+	}
+	return err
 }
 
 // answerError prints what the service or the network said without the SDK's account of its own layers.
