@@ -24,6 +24,7 @@ func TestS3Denied(t *testing.T) {
 	}{
 		{"unknown key id", "AWS_ACCESS_KEY_ID=nobody", "AWS_ACCESS_KEY_ID"},
 		{"wrong secret", "AWS_SECRET_ACCESS_KEY=wrong", "AWS_SECRET_ACCESS_KEY"},
+		{"wrong token", "AWS_SESSION_TOKEN=wrong", "AWS_SESSION_TOKEN"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -179,7 +179,7 @@ func deniedAdvice(code string, status int) (string, bool) {
 		return "the secret key does not fit the access key id; check AWS_SECRET_ACCESS_KEY or the profile", true
 	case "ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired":
 		return "the session has expired; log in again", true
-	case "InvalidToken":
+	case "InvalidToken", "InvalidTokenId": // the latter by MinIO
 		return "the session token is not valid; check AWS_SESSION_TOKEN", true
 	case "AccessDenied", "AllAccessDisabled", "AccountProblem", "Forbidden":
 		return "these credentials lack the right for this", true
