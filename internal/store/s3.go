@@ -126,10 +126,10 @@ func (b *s3Bucket) timedAnswer(ctx context.Context) (_ context.Context, goOn fun
 func (b *s3Bucket) Exists(ctx context.Context) error {
 	ctx, cancel := b.timed(ctx, 0)
 	defer cancel()
-	_, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
+	out, err := b.client.ListObjectsV2(ctx, &s3.ListObjectsV2Input{
 		Bucket: &b.loc.Bucket, Prefix: &b.prefix, MaxKeys: aws.Int32(1),
 	})
-	return b.fail(ctx, "list", "", err)
+	return b.fail(ctx, "list", "", checkListing(out, err))
 }
 
 // Stat implements Bucket.

@@ -197,6 +197,26 @@ func TestS3ListBreaks(t *testing.T) {
 	}
 }
 
+// TestS3NoListing: a web page, as other services have at their address, is no empty listing.
+func TestS3NoListing(t *testing.T) {
+	for _, page := range []string{"<html><body>Welcome</body></html>", "<!DOCTYPE html>\n<html><head><title>x</title></head></html>"} {
+		a := answer{to: "GET /b?", status: 200, body: page}
+		for name, err := range map[string]error{
+			"List":   script(t, a).List(t.Context(), "", func(store.Info) error { return nil }),
+			"Exists": store.Exists(t.Context(), script(t, a)),
+		} {
+			if err == nil || !strings.Contains(err.Error(), "endpoint") {
+				t.Errorf("%s of %s: got %v, want an error that names the endpoint", name, page, err)
+			}
+		}
+	}
+	empty := answer{to: "GET /b?", status: 200, body: "<ListBucketResult><Name>b</Name></ListBucketResult>"}
+	check(t, store.Exists(t.Context(), script(t, empty)))
+	if got := names(t, script(t, empty), ""); len(got) != 0 {
+		t.Errorf("empty listing: got %q", got)
+	}
+}
+
 // TestS3LostCompletion loses the answer to a completion that succeeded.
 func TestS3LostCompletion(t *testing.T) {
 	begin := answer{to: "POST /b/k?uploads", status: 200,

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -67,9 +68,17 @@ func (b *s3Bucket) page(ctx context.Context, prefix string, in *s3.ListObjectsV2
 		ctx, cancel := b.timed(ctx, 1<<20)
 		defer cancel()
 		out, err = b.client.ListObjectsV2(ctx, in)
-		return b.fail(ctx, "list", prefix, err)
+		return b.fail(ctx, "list", prefix, checkListing(out, err))
 	})
 	return out, err
+}
+
+// checkListing refuses what another service says at its address: to the SDK any XML, such as a web page, is a listing.
+func checkListing(out *s3.ListObjectsV2Output, err error) error {
+	if err == nil && out.Name == nil && len(out.Contents) == 0 {
+		return final(errors.New("the answer is no listing of a bucket; check the endpoint, which may be another service's"))
+	}
+	return err
 }
 
 func (b *s3Bucket) info(o types.Object, encoding types.EncodingType) (Info, error) {
