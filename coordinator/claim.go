@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dice-engine/dice/internal/scratch"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
 )
@@ -113,10 +114,11 @@ func claim(ctx context.Context, out store.Bucket, digest, job string) (string, e
 	return there.Job, nil
 }
 
-// checkEmpty refuses an output that holds anything but work files.
+// checkEmpty refuses an output that holds anything but work files and scratch folders of running processes.
 func checkEmpty(ctx context.Context, out store.Bucket) error {
 	return out.List(ctx, "", func(i store.Info) error {
-		if strings.HasPrefix(i.Key, shard.WorkPrefix) {
+		folder, _, below := strings.Cut(i.Key, "/")
+		if strings.HasPrefix(i.Key, shard.WorkPrefix) || below && strings.HasPrefix(folder, scratch.Prefix) {
 			return nil
 		}
 		return fmt.Errorf("%w: %s holds %s: name another output", ErrTaken, out.URL(), i.Key)

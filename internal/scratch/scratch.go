@@ -10,9 +10,13 @@ import (
 	"path/filepath"
 )
 
+// Prefix begins the name of every such folder. Names with a dot in front are no input, should the folder lie among inputs,
+// unless a pattern names them.
+const Prefix = ".dice-"
+
 const (
-	prefix   = "dice-"
-	lockName = "dice-scratch.lock"
+	formerPrefix = "dice-" // of earlier previews
+	lockName     = "dice-scratch.lock"
 )
 
 // lockState is what came of trying to lock a file.
@@ -50,7 +54,7 @@ func Make(parent string) (*Folder, error) {
 
 // try makes a folder; nil if another process took it for an abandoned one before it could be locked.
 func try(parent string) (*Folder, error) {
-	path, err := os.MkdirTemp(parent, prefix)
+	path, err := os.MkdirTemp(parent, Prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -87,8 +91,9 @@ func (f *Folder) Close() error {
 
 // sweep removes what killed processes have left. What cannot be removed is tried again by the next process.
 func sweep(parent string) {
-	paths, _ := filepath.Glob(filepath.Join(parent, prefix+"*")) // the pattern is well formed
-	for _, path := range paths {
+	paths, _ := filepath.Glob(filepath.Join(parent, Prefix+"*")) // the pattern is well formed
+	former, _ := filepath.Glob(filepath.Join(parent, formerPrefix+"*"))
+	for _, path := range append(paths, former...) {
 		if info, err := os.Lstat(path); err != nil || !info.IsDir() {
 			continue
 		}

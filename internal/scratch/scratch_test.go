@@ -74,7 +74,30 @@ func TestKilledProcessesLeaveNothingForLong(t *testing.T) {
 			t.Errorf("close: %v, folder there: %v", err, exists(f.Path))
 		}
 	}
+	if base := filepath.Base(mine.Path); base[0] != '.' {
+		t.Errorf("the folder %s would be read as input", base)
+	}
 	if _, err := Make(filepath.Join(parent, "nowhere")); err == nil {
 		t.Error("a folder in no folder: got no error")
+	}
+}
+
+// TestFoldersOfEarlierPreviewsGo: they had no dot before their names.
+func TestFoldersOfEarlierPreviewsGo(t *testing.T) {
+	parent := t.TempDir()
+	former := filepath.Join(parent, "dice-123")
+	if err := os.Mkdir(former, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(former, lockName), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Make(parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if exists(former) {
+		t.Error("it is still there")
 	}
 }
