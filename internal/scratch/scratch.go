@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Prefix begins the name of every such folder. Names with a dot in front are no input, should the folder lie among inputs,
@@ -91,12 +92,12 @@ func (f *Folder) Close() error {
 
 // sweep removes what killed processes have left. What cannot be removed is tried again by the next process.
 func sweep(parent string) {
-	paths, _ := filepath.Glob(filepath.Join(parent, Prefix+"*")) // the pattern is well formed
-	former, _ := filepath.Glob(filepath.Join(parent, formerPrefix+"*"))
-	for _, path := range append(paths, former...) {
-		if info, err := os.Lstat(path); err != nil || !info.IsDir() {
+	entries, _ := os.ReadDir(parent) // what it could not read of them stays
+	for _, e := range entries {
+		if !e.IsDir() || !strings.HasPrefix(e.Name(), Prefix) && !strings.HasPrefix(e.Name(), formerPrefix) {
 			continue
 		}
+		path := filepath.Join(parent, e.Name())
 		file, err := os.OpenFile(filepath.Join(path, lockName), os.O_RDWR, 0)
 		if err != nil {
 			continue // not ours, or not to be touched by us

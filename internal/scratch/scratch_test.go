@@ -82,22 +82,27 @@ func TestKilledProcessesLeaveNothingForLong(t *testing.T) {
 	}
 }
 
-// TestFoldersOfEarlierPreviewsGo: they had no dot before their names.
-func TestFoldersOfEarlierPreviewsGo(t *testing.T) {
-	parent := t.TempDir()
-	former := filepath.Join(parent, "dice-123")
-	if err := os.Mkdir(former, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(former, lockName), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	f, err := Make(parent)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if exists(former) {
-		t.Error("it is still there")
+// TestLeftoversGo: those of earlier previews, too, which had no dot before their names, and whatever the parent's name is.
+func TestLeftoversGo(t *testing.T) {
+	for _, parent := range []string{"plain", "tm[p] *x", `a\b?{c}`} {
+		for _, name := range []string{".dice-123", "dice-123"} {
+			left := filepath.Join(t.TempDir(), parent, name)
+			if err := os.MkdirAll(left, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(left, lockName), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			f, err := Make(filepath.Dir(left))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if exists(left) {
+				t.Errorf("%s is still there", left)
+			}
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
