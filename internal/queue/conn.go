@@ -16,6 +16,7 @@ import (
 type Conn struct {
 	*nats.Conn
 	pool string
+	own  *serverLog // of a server in this process; nil: the server is elsewhere
 }
 
 // ConnConfig is how a connection behaves. Its zero value is sensible.
@@ -121,7 +122,7 @@ func Dial(ctx context.Context, address string, cfg ConnConfig) (*Conn, error) {
 		conn.Close()
 		return nil, fmt.Errorf("connect to NATS at %s: %w", publicAddress(address), err)
 	}
-	return &Conn{conn, cfg.Pool}, nil
+	return &Conn{Conn: conn, pool: cfg.Pool}, nil
 }
 
 // await returns when the connection is there, or cannot be. That no server answered the first try is not told, as the next

@@ -137,7 +137,7 @@ func Open(ctx context.Context, conn *Conn, job string, cfg Config) (*Queue, erro
 // hopeless says whether the server has answered, so that asking again does not help.
 func hopeless(err error) bool {
 	var answer *jetstream.APIError
-	return errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) ||
+	return errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount) || errors.Is(err, errOwnStore) ||
 		errors.As(err, &answer) && answer.Code < 500 || overReplicated(err)
 }
 

@@ -1,9 +1,12 @@
 package queue_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +95,31 @@ func TestEmbeddedRestart(t *testing.T) {
 		}
 	}
 	wantPending(t, open(t, connectEmbedded(t, srv), "job", queue.Config{}), queue.Pending{})
+}
+
+// TestOwnFolderCannotBeUsed: nobody but who started the process can mend that, so it is told at once, and its server's
+// complaints once.
+func TestOwnFolderCannotBeUsed(t *testing.T) {
+	dir := t.TempDir()
+	var log bytes.Buffer
+	srv, err := queue.Start(queue.ServerConfig{StoreDir: dir, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	check(t, err)
+	t.Cleanup(srv.Shutdown)
+	conn := connectEmbedded(t, srv)
+	check(t, os.RemoveAll(filepath.Join(dir, "jetstream")))
+	check(t, os.WriteFile(filepath.Join(dir, "jetstream"), nil, 0o600)) // stands for a full disk
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for range 3 {
+		_, err := queue.Open(ctx, conn, "job", queue.Config{})
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "--scratch") || !strings.Contains(err.Error(), "not a directory") {
+			t.Fatalf("got %v, %v, want an error that names the flag and the cause", err, ctx.Err())
+		}
+	}
+	srv.Shutdown()
+	if n := strings.Count(log.String(), "Stream create failed"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, &log)
+	}
 }
 
 // TestWaitingTakerSurvives lets a taker wait while its server is restarted and while its job goes and another comes.

@@ -29,6 +29,7 @@ type ServerConfig struct {
 // Server is a NATS server in this process. Whoever connects over the network has the rights of a worker and no more.
 type Server struct {
 	srv    *server.Server
+	log    *serverLog
 	pool   string
 	secret string // proves that a client is in this process
 }
@@ -52,16 +53,16 @@ func Start(cfg ServerConfig) (*Server, error) {
 	if s.srv, err = server.NewServer(opts); err != nil {
 		return nil, fmt.Errorf("start NATS server: %w", err)
 	}
-	log := &serverLog{logger: cfg.Logger}
+	s.log = &serverLog{logger: cfg.Logger}
 	if cfg.Logger == nil {
-		log.logger = slog.New(slog.DiscardHandler)
+		s.log.logger = slog.New(slog.DiscardHandler)
 	}
-	s.srv.SetLogger(log, false, false)
+	s.srv.SetLogger(s.log, false, false)
 	s.srv.Start()
-	if !ready(s.srv, log) {
+	if !ready(s.srv, s.log) {
 		s.srv.Shutdown()
 		return nil, fmt.Errorf("start NATS server with %s on %q: is the address free and the folder writable? %w",
-			cfg.StoreDir, cfg.Listen, log.last())
+			cfg.StoreDir, cfg.Listen, s.log.last())
 	}
 	return s, nil
 }
@@ -159,7 +160,7 @@ func (s *Server) Connect(cfg ConnConfig) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to embedded NATS server: %w", err)
 	}
-	return &Conn{conn, s.pool}, nil
+	return &Conn{conn, s.pool, s.log}, nil
 }
 
 // Shutdown stops the server and waits until its store is closed. Connections to it reconnect for ever: close them.
