@@ -220,7 +220,7 @@ func (c *Coordinator) allStages(ctx context.Context) error {
 // prepare claims the output and makes the plan, or reads the one that is there. Where another coordinator has published
 // meanwhile, it returns its manifest.
 func (c *Coordinator) prepare(ctx context.Context, digest string) (*shard.Manifest, error) {
-	if err := store.Probe(ctx, c.deps.Out, shard.WorkPrefix+"probe/"); err != nil {
+	if err := store.Probe(ctx, c.deps.Out, shard.ProbePrefix); err != nil {
 		return nil, err
 	}
 	chosen, err := c.planInputs(ctx, digest)

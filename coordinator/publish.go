@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dice-engine/dice/internal/store"
@@ -133,7 +134,7 @@ func (c *Coordinator) warnings(t *shard.Tally) []string {
 }
 
 // clean removes the work files, the plan first: from then on nobody takes a missing commit for open work. Then it removes
-// the queue.
+// the queue. What a coordinator that was killed had probed the store with goes, too.
 func (c *Coordinator) clean(ctx context.Context) error {
 	if !c.cfg.Keep {
 		if err := c.deps.Out.Remove(ctx, c.key.PlanKey()); err != nil {
@@ -146,7 +147,10 @@ func (c *Coordinator) clean(ctx context.Context) error {
 	if c.cfg.Keep {
 		return nil
 	}
-	if _, err := removeBelow(ctx, c.deps.Out, c.key.Prefix(), everything, nil); err != nil {
+	work := func(i store.Info) bool {
+		return strings.HasPrefix(i.Key, c.key.Prefix()) || strings.HasPrefix(i.Key, shard.ProbePrefix)
+	}
+	if _, err := removeBelow(ctx, c.deps.Out, shard.WorkPrefix, work, nil); err != nil {
 		return fmt.Errorf("remove work files of job %s: %w", c.key, err)
 	}
 	if _, err := abortUnfinished(ctx, c.deps.Out, c.deps.Now(), c.key.Prefix()); err != nil {

@@ -142,6 +142,7 @@ func TestPublishedMeanwhile(t *testing.T) {
 			}
 			put(shard.ClaimKey, shard.Claim{Job: string(job), Digest: id})
 			put(part, "rows")
+			put(shard.ProbePrefix+"probe-left-put", "by a coordinator that was killed")
 			if c.planned {
 				put(job.PlanKey(), shard.Plan{Job: string(job), Digest: id})
 			}
@@ -166,6 +167,9 @@ func TestPublishedMeanwhile(t *testing.T) {
 			}
 			if _, err := out.Stat(t.Context(), job.PlanKey()); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("the plan is there: %v", err)
+			}
+			if _, err := out.Stat(t.Context(), shard.ProbePrefix+"probe-left-put"); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("what was probed with is there: %v", err)
 			}
 		})
 	}

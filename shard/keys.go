@@ -9,6 +9,9 @@ import (
 // WorkPrefix is the folder of everything in an output that is not result.
 const WorkPrefix = "_dice/"
 
+// ProbePrefix is the folder of what the store is probed with before a job begins.
+const ProbePrefix = WorkPrefix + "probe/"
+
 // The keys of an output that stand once.
 const (
 	ClaimKey    = WorkPrefix + "claim"

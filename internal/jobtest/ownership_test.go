@@ -314,7 +314,7 @@ func TestCleaningLooksTwice(t *testing.T) {
 	noWorkFiles(t, job.Out)
 }
 
-// lagging does not list segments once, in a folder of work files that is listed as a whole.
+// lagging does not list segments once, where all work files are listed.
 type lagging struct {
 	store.Bucket
 	hide *sync.Once
@@ -322,7 +322,7 @@ type lagging struct {
 
 func (b *lagging) List(ctx context.Context, prefix string, each func(store.Info) error) error {
 	hiding := false
-	if strings.Count(prefix, "/") == 2 && strings.HasPrefix(prefix, shard.WorkPrefix) {
+	if prefix == shard.WorkPrefix {
 		b.hide.Do(func() { hiding = true })
 	}
 	return b.Bucket.List(ctx, prefix, func(i store.Info) error {

@@ -218,6 +218,49 @@ func TestProbeFindsFault(t *testing.T) {
 	}
 }
 
+// cleaner removes what is there before a call, once.
+type cleaner struct {
+	store.Bucket
+	calls *int
+	at    int // the call before which it does so
+}
+
+func (b cleaner) clean(ctx context.Context, key string) {
+	if *b.calls++; *b.calls == b.at {
+		_ = b.Bucket.Remove(ctx, key)
+	}
+}
+
+func (b cleaner) Create(ctx context.Context, key string, body []byte) error {
+	b.clean(ctx, key)
+	return b.Bucket.Create(ctx, key, body)
+}
+
+func (b cleaner) NewWriter(ctx context.Context, key string) (store.Writer, error) {
+	b.clean(ctx, key)
+	return b.Bucket.NewWriter(ctx, key)
+}
+
+func (b cleaner) ReadAt(ctx context.Context, key, etag string, p []byte, off int64) error {
+	b.clean(ctx, key)
+	return b.Bucket.ReadAt(ctx, key, etag, p, off)
+}
+
+// TestProbeIsCleanedAway: another coordinator's cleaning up is no fault of the store.
+func TestProbeIsCleanedAway(t *testing.T) {
+	calls := 0
+	for at := 1; at <= 6; at++ {
+		calls = 0
+		b := cleaner{openLocal(t), &calls, at}
+		if err := store.Probe(t.Context(), b, "_dice/"); err != nil {
+			t.Errorf("removed before call %d: %v", at, err)
+		}
+	}
+	if calls != 5 {
+		t.Errorf("a probe made %d calls, of which each was to be tried", calls)
+	}
+}
+
 func TestStats(t *testing.T) {
 	b, stats := store.WithStats(openLocal(t))
 	ctx := t.Context()

@@ -9,8 +9,24 @@ import (
 
 // Probe checks that the store keeps the promises that DICE rests on: a key is created once, by put and by multipart
 // upload, and a read with another ETag is refused. Some S3-compatible services ignore such conditions silently. Where
-// one is ignored, the error names the store. Probe writes two small objects under prefix and removes them.
+// one is ignored, the error names the store. Probe writes two small objects under prefix and removes them. Somebody else
+// may remove them before, as a coordinator does that cleans up: then it begins again.
 func Probe(ctx context.Context, b Bucket, prefix string) (err error) {
+	for range probeTries {
+		if err = probeOnce(ctx, b, prefix); !errors.Is(err, errTwice) && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	return err
+}
+
+// probeTries is how often an object that was removed is taken for somebody else's doing.
+const probeTries = 3
+
+// errTwice: the object was removed meanwhile, or the store broke its promise.
+var errTwice = errors.New("the same key could be created twice")
+
+func probeOnce(ctx context.Context, b Bucket, prefix string) (err error) {
 	name := prefix + "probe-" + rand.Text()
 	put, multi := name+"-put", name+"-multipart"
 	defer func() {
@@ -48,8 +64,8 @@ func twice(b Bucket, how string, create func() error) error {
 	case err != nil:
 		return fmt.Errorf("probe %s: %w", b.URL(), err)
 	}
-	return fmt.Errorf("probe %s: the same key could be created twice by %s; this store ignores If-None-Match, "+
-		"so that two workers could overwrite each other: it cannot be used", b.URL(), how)
+	return fmt.Errorf("probe %s: %w by %s; this store ignores If-None-Match, "+
+		"so that two workers could overwrite each other: it cannot be used", b.URL(), errTwice, how)
 }
 
 // writeMultipart creates an object by a multipart upload where the store knows such a thing.
