@@ -67,7 +67,7 @@ var errScratch = errors.New("scratch folder cannot be used (see --scratch)")
 
 // isUnfit tells the trouble of this machine from that of others.
 func isUnfit(err error) bool {
-	for _, own := range []error{errScratch, syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EMFILE, syscall.ENFILE} {
+	for _, own := range []error{errScratch, syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EMFILE, syscall.ENFILE} {
 		if errors.Is(err, own) {
 			return true
 		}
