@@ -33,7 +33,8 @@ func newLocal(loc Location) (*localBucket, error) {
 // URL implements Bucket.
 func (b *localBucket) URL() string { return b.loc.Path }
 
-// open returns the root, which it makes where create is set. The error is fs.ErrNotExist where there is none.
+// open returns the root, which it makes where create is set. The error is fs.ErrNotExist where there is none, and never
+// ENOTDIR, which fail would take for an object that is not there.
 func (b *localBucket) open(create bool) (*os.Root, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -42,15 +43,26 @@ func (b *localBucket) open(create bool) (*os.Root, error) {
 	}
 	if create {
 		if err := os.MkdirAll(b.dir, 0o755); err != nil {
-			return nil, err
+			return nil, blocked(err)
 		}
 	}
 	root, err := os.OpenRoot(b.dir)
+	if fi, there := os.Stat(b.dir); err != nil && there == nil && !fi.IsDir() {
+		err = syscall.ENOTDIR // to which OpenRoot gives no type
+	}
 	if err != nil {
-		return nil, err
+		return nil, blocked(err)
 	}
 	b.root = root
 	return root, nil
+}
+
+// blocked names what is in the way where a file stands in the place of a folder.
+func blocked(err error) error {
+	if errors.Is(err, syscall.ENOTDIR) {
+		return final(errors.New("a file stands where a folder is needed"))
+	}
+	return err
 }
 
 // isGone says whether the folder was removed, and forgets its root then: another one may have its name by now.

@@ -218,6 +218,28 @@ func TestProbeFindsFault(t *testing.T) {
 	}
 }
 
+// TestFileInTheWay of a bucket's folder is named by each call. In the way of a key it is no such object to who reads.
+func TestFileInTheWay(t *testing.T) {
+	folder := t.TempDir()
+	writeFile(t, filepath.Join(folder, "file"), "x")
+	above := dial(t, folder, store.Config{})
+	errs := []error{above.Create(t.Context(), "file/k", nil)}
+	for _, at := range []string{"file", "file/below"} {
+		b := dial(t, filepath.Join(folder, at), store.Config{})
+		_, err := b.Get(t.Context(), "k", 10)
+		errs = append(errs, err, b.Create(t.Context(), "k", nil), store.Probe(t.Context(), b, "_dice/"),
+			b.List(t.Context(), "", func(store.Info) error { return nil }))
+	}
+	for i, err := range errs {
+		if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "a file stands where a folder is needed") {
+			t.Errorf("%d: got %v", i, err)
+		}
+	}
+	if _, err := above.Get(t.Context(), "file/k", 10); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Get below a file: got %v, want ErrNotFound", err)
+	}
+}
+
 // cleaner removes what is there before a call, once.
 type cleaner struct {
 	store.Bucket

@@ -72,7 +72,7 @@ func (b *localBucket) NewWriter(ctx context.Context, key string) (Writer, error)
 	w := &localWriter{b: b, ctx: ctx, root: root, key: key}
 	w.temp = path.Join(path.Dir(key), tempPrefix+rand.Text()+tempSuffix)
 	if w.file, err = createIn(root, w.temp); err != nil {
-		return nil, b.fail("write", key, err)
+		return nil, b.fail("write", key, blocked(err))
 	}
 	w.buf = bufio.NewWriterSize(w.file, 256<<10)
 	return w, nil
