@@ -30,7 +30,7 @@ Examples:
    dice classify -f 'scan/**' --certificates scan/certificates.jsonl --mode all -o all
    dice classify -f 's3://scans/**?endpoint=http://127.0.0.1:9000' -o local
 
-` + exitHelp(),
+` + exitHelp(exitCancelled),
 		Flags:  slices.Concat(jobFlags(), runFlags()),
 		Before: needs("file", "output"),
 		Action: classify,

@@ -51,9 +51,17 @@ func exits() []struct {
 	}
 }
 
-// exitHelp explains the exit codes, for --help.
-func exitHelp() string {
-	return "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done, but some of the input was rejected or left out, 4 cancelled."
+// exitHelp explains the exit codes up to the last that a command may end with, for --help.
+func exitHelp(last int) string {
+	meanings := []string{
+		exitDone: "done", exitFailed: "failed", exitUsage: "wrong usage",
+		exitRejects: "done, but some of the input was rejected or left out", exitCancelled: "cancelled",
+	}
+	var codes []string
+	for code, meaning := range meanings[:last+1] {
+		codes = append(codes, fmt.Sprintf("%d %s", code, meaning))
+	}
+	return "Exit codes: " + strings.Join(codes, ", ") + "."
 }
 
 // exitOf returns the exit code for a command's error.

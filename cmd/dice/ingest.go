@@ -25,7 +25,7 @@ Examples:
    dice ingest -f 'scan/zgrab2_*' -o parquet
    dice ingest -f 's3://scans/2026-11/**/*.jsonl.zst' -o s3://scans/2026-11-parquet
 
-` + exitHelp(),
+` + exitHelp(exitRejects),
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, EnvVars: []string{"DICE_FILE"},
 				Usage: "scan files: Parquet, or JSON lines plain, .gz or .zst; local or s3://bucket/…; * ? [] {} and ** are wildcards; may be repeated; in the environment variable a line each"},

@@ -54,7 +54,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			"Examples:\n" +
 			"   dice generate --rows 100000 --seed 1 --layout jsonl -o scan\n" +
 			"   dice classify --signatures '*' -s zgrab2 -f 'scan/zgrab2_*' -o out\n" +
-			"   dice summary out\n\n" + exitHelp(),
+			"   dice summary out\n\n" + exitHelp(exitCancelled),
 		Version:            version(),
 		HideVersion:        true, // dice version
 		SliceFlagSeparator: "\n", // patterns contain commas

@@ -34,7 +34,7 @@ Examples:
    dice plan -f 's3://scans/2026-11/**' --json | jq .prices > prices.json
    dice plan -f 's3://scans/2026-11/**' --prices prices.json --json | jq .fleets
 
-` + exitHelp(),
+` + exitHelp(exitUsage),
 		Flags: slices.Concat(jobFlags(), []cli.Flag{
 			&cli.DurationFlag{Name: "deadline", Value: time.Hour, EnvVars: []string{"DICE_DEADLINE"},
 				Usage: "time in which the job is to be done, like 45m"},
