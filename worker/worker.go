@@ -22,7 +22,7 @@ import (
 // Config is what a worker process is told. Nothing in it changes a result.
 type Config struct {
 	Name    string        // for people: appears in logs and progress
-	Slots   int           // tasks at a time
+	Slots   int           // tasks at a time, at the most; see Tasks
 	Memory  int64         // octets for the whole process
 	Scratch string        // folder for what does not fit into memory
 	Grace   time.Duration // for which tasks in hand may go on when the worker leaves; 0: they are given back at once
@@ -51,11 +51,11 @@ const (
 	slotMemory = 96 << 20
 )
 
-// slots returns how many tasks run at a time: fewer than wanted where memory is short.
-func (c Config) slots() int { return max(1, min(c.Slots, int(c.Memory/slotMemory))) }
+// Tasks returns how many tasks run at a time: fewer than Slots where memory is short, but one at least.
+func (c Config) Tasks() int { return max(1, min(c.Slots, int(c.Memory/slotMemory))) }
 
 // sorterBudget is what one task's sorters may take together.
-func (c Config) sorterBudget() int { return int(c.Memory / int64(c.slots()) / 4) }
+func (c Config) sorterBudget() int { return int(c.Memory / int64(c.Tasks()) / 4) }
 
 // Worker does tasks until its context ends.
 type Worker struct {
@@ -96,8 +96,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	})()
 	defer tasks.Wait()
 
-	free := make(chan *memos, w.cfg.slots())
-	for range w.cfg.slots() {
+	free := make(chan *memos, w.cfg.Tasks())
+	for range w.cfg.Tasks() {
 		free <- &memos{}
 	}
 	for taking.Err() == nil {

@@ -47,9 +47,9 @@ func runFlags() []cli.Flag {
 func workerFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "workers", Value: runtime.GOMAXPROCS(0), EnvVars: []string{"DICE_WORKERS"},
-			Usage: "tasks that this process does at a time"},
+			Usage: "tasks that this process does at a time; fewer where that would leave less than 96 MiB of --memory to each"},
 		&cli.StringFlag{Name: "memory", Value: "512MiB", EnvVars: []string{"DICE_MEMORY"},
-			Usage: "memory that this process may take for its tasks"},
+			Usage: "memory that this process may take for its tasks, 64MiB at least"},
 		&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"},
 			Usage: "folder for what does not fit into memory (default: the system's temporary folder)"},
 	}

@@ -88,7 +88,7 @@ func work(c *cli.Context) error {
 		return err
 	}
 	defer conn.Close()
-	log.Info("waiting for tasks", "queue", conn.Server(), "slots", cfg.Slots)
+	log.Info("waiting for tasks", "queue", conn.Server(), "slots", cfg.Tasks())
 	err = runWorker(ctx, conn, cfg, func(ctx context.Context, place string) (store.Bucket, error) { return dial(ctx, c, place, log) }, log)
 	if err == nil {
 		log.Info("left", "reason", reasonOf(context.Cause(ctx)))

@@ -148,9 +148,10 @@ func TestProcesses(t *testing.T) {
 	if err := victim.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	leaving := start(t, binary, "worker", "--nats", nats, "--workers", "1")
+	leaving := start(t, binary, "worker", "--nats", nats, "--workers", "4", "--memory", "191MiB")
 	late := start(t, binary, "worker", "--nats", nats, "--workers", "2")
 	leaving.says(t, "waiting for tasks")
+	leaving.says(t, " slots=1\n") // as its memory is for one
 	time.Sleep(100 * time.Millisecond)
 	if err := leaving.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
