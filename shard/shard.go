@@ -18,18 +18,18 @@ const ResultVersion = 7
 
 // Limits reject what is too large. They are part of a plan, so that every machine rejects the same.
 type Limits struct {
-	Line        int64 `json:"line"`        // octets of a JSON line, decompressed
-	Field       int64 `json:"field"`       // octets of one string or one Parquet value
-	Result      int64 `json:"result"`      // octets of one record's tape
-	Page        int64 `json:"page"`        // octets of a Parquet page, decompressed
-	Footer      int64 `json:"footer"`      // octets of a Parquet footer
-	Certificate int64 `json:"certificate"` // octets of one certificate's text
-	Depth       int   `json:"depth"`       // nesting of JSON
-	Elements    int   `json:"elements"`    // of all lists and maps of one record
-	Content     int   `json:"content"`     // octets of a rejected row that are kept
+	Line        int64 `json:"line" doc:"octets of a JSON line, decompressed"`
+	Field       int64 `json:"field" doc:"octets of one string or one Parquet value"`
+	Result      int64 `json:"result" doc:"octets of one record's tape: what is read of its result"`
+	Page        int64 `json:"page" doc:"octets of a Parquet page, decompressed"`
+	Footer      int64 `json:"footer" doc:"octets of a Parquet footer"`
+	Certificate int64 `json:"certificate" doc:"octets of one certificate's text"`
+	Depth       int   `json:"depth" doc:"nesting of JSON"`
+	Elements    int   `json:"elements" doc:"elements of all lists and maps of one record"`
+	Content     int   `json:"content" doc:"octets of what is kept of a rejected row"`
 }
 
-// DefaultLimits are those of every new plan.
+// DefaultLimits are those of every new plan. docs/records.md has them.
 var DefaultLimits = Limits{
 	Line: 96 << 20, Field: 80 << 20, Result: 96 << 20, Page: 256 << 20, Footer: 64 << 20,
 	Certificate: 1 << 20, Depth: 128, Elements: 256 << 10, Content: 1 << 10,
@@ -46,23 +46,23 @@ const (
 
 // Options are the choices that the result depends on.
 type Options struct {
-	Source        string   `json:"source"`         // format of the records: zgrab2
-	Signatures    []string `json:"signatures"`     // names, in alphabetical order
-	Mode          Mode     `json:"mode"`           //
-	Dedupe        []string `json:"dedupe"`         // members that make records duplicates, of ip, port, status; none: keep all
-	ReuseHosts    int      `json:"reuse_hosts"`    // distinct addresses from which on a certificate or key is reused
-	ShardBytes    int64    `json:"shard_bytes"`    // target size of a shard, in octets of input
-	PartitionRows int64    `json:"partition_rows"` // carried records after which an output partition is closed
-	Exclude       []string `json:"exclude"`        // networks that are left out, in canonical form, sorted
-	Limits        Limits   `json:"limits"`         //
-	ResultVersion int      `json:"result_version"` //
+	Source        string   `json:"source" doc:"format of the records: zgrab2"`
+	Signatures    []string `json:"signatures" doc:"names, in alphabetical order"`
+	Mode          Mode     `json:"mode" doc:"labelled or all"`
+	Dedupe        []string `json:"dedupe" doc:"members that make records duplicates, of ip, port, status; null: all records are kept"`
+	ReuseHosts    int      `json:"reuse_hosts" doc:"distinct addresses from which on a certificate or key is reused"`
+	ShardBytes    int64    `json:"shard_bytes" doc:"target size of a shard, in octets of input"`
+	PartitionRows int64    `json:"partition_rows" doc:"carried records after which an output partition is closed"`
+	Exclude       []string `json:"exclude" doc:"networks that are left out, in canonical form, sorted"`
+	Limits        Limits   `json:"limits" doc:"the limits above, by name"`
+	ResultVersion int      `json:"result_version" doc:"as above"`
 }
 
 // Command is what the user asked for: the same command continues the same job.
 type Command struct {
-	Files        []string `json:"files"`        // patterns as given, without credentials
-	Certificates []string `json:"certificates"` // side tables, likewise
-	Options      Options  `json:"options"`
+	Files        []string `json:"files" doc:"patterns as given, without credentials"`
+	Certificates []string `json:"certificates" doc:"those of side tables, likewise"`
+	Options      Options  `json:"options" doc:"what else the result depends on"`
 }
 
 // Input is an object to be read.

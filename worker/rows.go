@@ -11,8 +11,8 @@ import (
 type outputRow struct {
 	IP           string                  `tape:"ip" doc:"address of the host, as the scanner wrote it"`
 	Domain       string                  `tape:"domain" doc:"name that the scanner was given"`
-	Port         int64                   `tape:"port" doc:"port that answered"`
-	Timestamp    *tape.Time              `tape:"timestamp" doc:"when the host was scanned (UTC)"`
+	Port         int64                   `tape:"port" doc:"port that was scanned; null where the scan did not say"`
+	Timestamp    *tape.Time              `tape:"timestamp" doc:"when the host was scanned, UTC; null where it could not be read"`
 	Status       string                  `tape:"status" doc:"the scanner's status"`
 	Fingerprint  struct{}                `tape:"fingerprint" doc:"what is known of the device"`
 	Certificates []protocols.Certificate `tape:"certificates" doc:"certificates that the host presented or was given by a side table, each once"`
@@ -46,7 +46,7 @@ func OutputShape(p *protocols.Protocol) *tape.Shape {
 type RejectRow struct {
 	SourceObject string `tape:"source_object" doc:"object, as given"`
 	SourceRow    int64  `tape:"source_row" doc:"row or line in it, from 1; null: the object as a whole"`
-	Rows         int64  `tape:"rows" doc:"how many rows are lost by it; null: only one record of the row"`
+	Rows         int64  `tape:"rows" doc:"how many rows are lost by it; null: one record of the row, or more than can be told, as where an object cannot be read at all, or not to its end"`
 	Protocol     string `tape:"protocol" doc:"protocol of the record, where known"`
 	Reason       string `tape:"reason" doc:"why it was rejected"`
 	Content      string `tape:"content" doc:"the beginning of what was rejected"`

@@ -87,7 +87,8 @@ func labelsPage(w io.Writer, list []sheet) {
 
 // recordsPage writes docs/records.md: what goes in and the fingerprints that come out.
 func recordsPage(w io.Writer, list []sheet) {
-	fmt.Fprint(w, recordsHead)
+	prose(w, recordsHead)
+	limitTable(w)
 	row := tape.Of[zgrab2.Row[struct {
 		Any string `tape:"…" doc:"the members of the protocol, below"`
 	}]]()
@@ -97,7 +98,9 @@ func recordsPage(w io.Writer, list []sheet) {
 		fmt.Fprintf(w, "\n### Result of %s\n\n", r.Title)
 		columnTable(w, columns(r.Shape.Root))
 	}
+	prose(w, sideTables)
 	outputTables(w)
+	documentTables(w)
 	fmt.Fprint(w, "\n## Output: fingerprints\n\nThe members of the column `fingerprint`, by protocol. Unknown is null.\n")
 	for _, s := range list {
 		if len(s.Fingerprint) > 0 {
@@ -109,7 +112,8 @@ func recordsPage(w io.Writer, list []sheet) {
 
 // outputTables writes the columns of a result's tables.
 func outputTables(w io.Writer) {
-	fmt.Fprint(w, "\n## Output: records\n\n`protocol=<p>/part-NNNNN.parquet`, in input order.\n\n")
+	fmt.Fprint(w, "\n## Output: records\n\n`protocol=<p>/part-NNNNN.parquet`, in input order. Times are in UTC and microseconds, what is finer is cut off.\n"+
+		"`fingerprint`, `certificates`, `labels`, `source_object` and `source_row` are never null, but lists may be empty; all others may be null.\n\n")
 	var rows []column
 	for _, c := range columns(worker.OutputShape(protocols.All()[0]).Root) {
 		if !strings.HasPrefix(c.Name, "fingerprint.") { // they are the protocol's
@@ -122,33 +126,6 @@ func outputTables(w io.Writer) {
 	fmt.Fprint(w, "\n## Output: what could not be read\n\n`rejects/part-NNNNN.parquet`.\n\n")
 	columnTable(w, columns(tape.Of[worker.RejectRow]().Root))
 }
-
-const recordsHead = `# Records
-
-<!-- Made by go test ./cmd/dice -run Pages -update. Do not edit. -->
-
-DICE reads scan records as JSON lines (plain, .gz or .zst) or Parquet in three layouts: a folder per protocol, rows
-with all protocols below ` + "`data`" + `, and ` + "`result`" + ` as JSON text. Columns are found by name; a missing
-optional one is null. Where a STRUCT, LIST or MAP is listed, a column of texts is read as JSON. A JSON line is
-
-` + "```" + `
-{"ip", "domain"?, "port"?, "data": {"<name>": {"status", "protocol", "timestamp", "result", "error"?}}}
-` + "```" + `
-
-In Parquet, ` + "`timestamp`" + ` is a TIMESTAMP of any unit (INT96 too), a DATE, which stands for its midnight in UTC, or an RFC 3339
-string, plain or as JSON; a string that is none is null. Any other type, like a number whose unit would be a guess, rejects
-the records that have such a time.
-
-A ` + "`port`" + ` and an integer of a result may also be FLOAT or DOUBLE, in which many tools keep integers that may be missing: NaN is
-null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record.
-
-What is compressed with bzip2, xz, lz4, Brotli, zip or 7z is not read, and rejected as a whole. So is a row group of Parquet whose
-pages in hand, one of each column, come to more than 384 MiB in a file of less than a sixteenth of that, or to 1 GiB.
-
-A time outside the years 1 to 9999 UTC is null, and a certificate that has one cannot be read.
-
-In a name, [] stands for the elements of a list or the values of a map.
-`
 
 func columnTable(w io.Writer, list []column) {
 	fmt.Fprintln(w, "| name | type | meaning |\n|---|---|---|")

@@ -55,7 +55,7 @@ func sheets() []sheet {
 	return append(list, sheet{
 		Name: "certificate", Title: "X.509 certificates",
 		Description: "What any protocol's certificate shows. Only the leaf is judged; no signature or chain is checked.",
-		Criterion:   "the record carries a certificate, or the side table has one for its address",
+		Criterion:   "the record carries a certificate or, for XMPP, a side table (--certificates) has one for its address",
 		Ports:       []string{}, References: []string{"RFC 5280"}, Labels: protocols.CertificateLabels(),
 	})
 }

@@ -11,7 +11,7 @@ type Row[R any] struct {
 	Status    string     `tape:"status" doc:"success, connection-refused, connection-timeout, connection-closed, io-timeout, protocol-error, application-error or unknown-error"`
 	Timestamp *tape.Time `tape:"timestamp" doc:"start of the scan of this host, UTC; null where it could not be read"`
 	Error     string     `tape:"error" doc:"why the scan of this host failed"`
-	Result    *R         `tape:"result" doc:"what the scanner found; null where it found nothing"`
+	Result    *R         `tape:"result" doc:"what the scanner found, of CoAP a LIST<STRUCT>; null where it found nothing"`
 }
 
 // Head is what records of all protocols have in common. Empty members are left out.
