@@ -30,12 +30,12 @@ func TestQuotedCommands(t *testing.T) {
 	least := map[string]int{ // so that what is not found is not taken for right
 		"deploy/compose/compose.yaml": 2, "deploy/ec2/template.yaml": 2, "deploy/kubernetes/base/fleet/worker.yaml": 1,
 		"deploy/kubernetes/base/job/job.yaml": 1, "deploy/kubernetes/example/fleet/kustomization.yaml": 1,
-		"deploy/nats/dice.conf": 2, "docs/fleet.md": 10, "docs/operations.md": 3,
+		"deploy/nats/dice.conf": 2, "docs/fleet.md": 10, "docs/operations.md": 3, "README.md": 7,
 	}
 	for name, text := range deployed(t) {
 		found := quotedCommands(name, text)
 		for _, q := range found {
-			if err := q.check(t, q.whole && strings.HasPrefix(name, "docs/")); err != nil {
+			if err := q.check(t, q.whole && strings.HasSuffix(name, ".md")); err != nil {
 				t.Errorf("%s: %s: %v", name, q.line, err)
 			}
 		}
@@ -112,7 +112,7 @@ func flagsOf(app *cli.App) (all [][]cli.Flag) {
 func deployed(t *testing.T) map[string]string {
 	t.Helper()
 	const root = "../../"
-	names := []string{"docs/fleet.md", "docs/operations.md"}
+	names := []string{"README.md", "docs/fleet.md", "docs/operations.md"}
 	err := filepath.WalkDir(root+"deploy", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Type().IsRegular() {
 			names = append(names, strings.TrimPrefix(path, root))
@@ -191,6 +191,9 @@ func commandsOf(words []string) (found []quoted) {
 			end++
 		}
 		args := slices.DeleteFunc(slices.Clone(words[i+1:end]), func(w string) bool { return w == "..." || w == "…" })
+		if len(args) < end-i-1 {
+			env = append(env, elsewhere...)
+		}
 		source := w == "./cmd/dice" && i > 1 && words[i-1] == "run"
 		inside := w == "/dice" || strings.HasSuffix(w, "/bin/dice")
 		if len(args) > 0 && (w == "dice" && (begins || isCommand(args)) || source || inside) {
@@ -233,6 +236,9 @@ func shellWords(line string) (words []string) {
 	return words
 }
 
+// elsewhere is what commands leave out that are told it by other files, or in a line above.
+var elsewhere = []string{"DICE_FILE=s3://scans/**", "DICE_OUTPUT=s3://results"}
+
 // check parses the command with the flags of the program and checks what can be checked without running it. Where other
 // files tell the rest of the options, only the parts are checked.
 func (q quoted) check(t *testing.T, whole bool) (err error) {
@@ -246,7 +252,7 @@ func (q quoted) check(t *testing.T, whole bool) (err error) {
 	}
 	env := q.env
 	if !whole {
-		env = append(env, "DICE_FILE=s3://scans/**", "DICE_OUTPUT=s3://results")
+		env = append(env, elsewhere...)
 	}
 	for _, kv := range env {
 		if name, value, ok := strings.Cut(kv, "="); ok {

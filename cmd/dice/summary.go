@@ -22,8 +22,9 @@ func summaryCommand() *cli.Command {
 		Name:      "summary",
 		Usage:     "print a result in figures",
 		ArgsUsage: "OUT",
-		Description: `Prints for each protocol how many records were looked at (flagged), how many got a label
-(classified), and how often each label was given.
+		Description: `Prints for each protocol how many records passed filter and duplicates (flagged), how many of
+these got a label (classified), and how often each label was given. Several hosts are as many as
+--reuse-hosts of dice classify said, 2 by default.
 
 Examples:
    dice summary out
