@@ -82,7 +82,8 @@ func TestQuotedMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := 0
-	for line := range strings.Lines(deployed(t)["docs/operations.md"]) {
+	_, table, _ := strings.Cut(deployed(t)["docs/operations.md"], "\n## What can go wrong")
+	for line := range strings.Lines(table) {
 		seen, _, ok := strings.Cut(strings.TrimPrefix(line, "| "), " | ")
 		if !ok || !strings.HasPrefix(line, "| ") {
 			continue
@@ -98,6 +99,30 @@ func TestQuotedMessages(t *testing.T) {
 	}
 	if rows < 20 {
 		t.Errorf("found %d messages, want at least 20", rows)
+	}
+}
+
+// TestOptionsOfTheResult: docs/operations.md has a row for each option that the result depends on, with its default.
+func TestOptionsOfTheResult(t *testing.T) {
+	page, rows := deployed(t)["docs/operations.md"], 0
+	_, table, _ := strings.Cut(page, "| option | default |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for _, f := range jobFlags() {
+		name, value := f.Names()[0], f.(cli.DocGenerationFlag).GetValue()
+		if name == "output" {
+			continue
+		}
+		rows++
+		begin := "\n| `--" + name + "` | "
+		if value != "" {
+			begin += "`" + value + "` "
+		}
+		if !strings.Contains(table, begin+"| ") {
+			t.Errorf("docs/operations.md has no row that begins with %q", begin)
+		}
+	}
+	if n := strings.Count(table, "\n| `"); n != rows {
+		t.Errorf("the table has %d options, want %d", n, rows)
 	}
 }
 
