@@ -121,7 +121,7 @@ func outputTables(w io.Writer) {
 		}
 	}
 	columnTable(w, rows)
-	fmt.Fprint(w, "\n## Output: what is on several hosts\n\n`reuse/part-NNNNN.parquet`.\n\n")
+	prose(w, reuseRules)
 	columnTable(w, columns(tape.Of[worker.ReuseRow]().Root))
 	fmt.Fprint(w, "\n## Output: what could not be read\n\n`rejects/part-NNNNN.parquet`.\n\n")
 	columnTable(w, columns(tape.Of[worker.RejectRow]().Root))

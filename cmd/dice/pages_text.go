@@ -66,3 +66,13 @@ A side table (~--certificates~) tells which certificate a host presented, where 
 The first row of an address counts, even if its certificate is malformed. It is given to the records of XMPP past the filter that have that
 address and no certificate of their own. Of several tables the one whose name comes first counts.
 `
+
+// reuseRules says who holds a certificate or a key.
+const reuseRules = `
+## Output: what is on several hosts
+
+~reuse/part-NNNNN.parquet~, a row for each certificate and key that ~--reuse-hosts~ addresses (2) or more hold. Each record past the filter that has an
+address counts, of any protocol and duplicates included; an address counts once, whatever ports and endpoints show the certificate. One that cannot
+be read counts for nobody. All records that come out with such a certificate have the label, the first one as well.
+
+`
