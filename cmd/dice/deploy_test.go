@@ -215,7 +215,7 @@ func commandsOf(words []string) (found []quoted) {
 		for end < len(words) && !isOperator(words[end]) {
 			end++
 		}
-		args := slices.DeleteFunc(slices.Clone(words[i+1:end]), func(w string) bool { return w == "..." || w == "…" })
+		args := slices.DeleteFunc(slices.Clone(words[i+1:end]), func(w string) bool { return w == "..." || w == "…" || w == "${Options}" })
 		if len(args) < end-i-1 {
 			env = append(env, elsewhere...)
 		}

@@ -57,10 +57,12 @@ func loadTemplate(t *testing.T) (*template, map[string]any) {
 		t.Fatal(err)
 	}
 	x := &template{t: t, parameters: pseudo(), resources: map[string]any{}, used: map[string]bool{}}
-	examples := []string{"s3://scans/2026-11/zgrab2_*", "tools", strings.Repeat("0", 64), "i-1"}
+	examples := []string{
+		"s3://scans/2026-11/zgrab2_*", "tools", strings.Repeat("0", 64), "i-1", "--mode all --certificates s3://scans/2026-11/certificates.jsonl",
+	}
 	for name, p := range document.Parameters {
 		x.parameters[name] = fmt.Sprint(p.Default) // numbers are texts, too
-		if p.Default == nil {
+		if p.Default == nil || p.Default == "" {
 			fits := regexp.MustCompile("^(?:" + p.AllowedPattern + ")$")
 			x.parameters[name] = examples[max(0, slices.IndexFunc(examples, func(e string) bool { return p.AllowedPattern == "" || fits.MatchString(e) }))]
 		}
