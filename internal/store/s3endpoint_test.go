@@ -86,9 +86,10 @@ func TestS3NeverReached(t *testing.T) {
 				writeFile(t, file, tt.authorities)
 				t.Setenv("AWS_CA_BUNDLE", file)
 			}
-			b := dial(t, tt.location, store.Config{Policy: store.Policy{
-				Base: time.Millisecond, Budget: time.Second, OnRetry: func(_ string, err error) { t.Errorf("tried again after: %v", err) },
-			}})
+			again := store.Listener(func(_ string, err error) { t.Errorf("tried again after: %v", err) })
+			b := dial(t, tt.location, store.Config{
+				Logger: again.Logger(), Policy: store.Policy{Base: time.Millisecond, Budget: time.Second},
+			})
 			if _, err := b.Stat(t.Context(), "k"); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
