@@ -77,6 +77,9 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseResult(c.Context, bucket); err != nil {
+		return err
+	}
 	truth, err := createFile(answers)
 	if err != nil {
 		return err

@@ -46,6 +46,9 @@ func ingestFiles(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := refuseResult(c.Context, output); err != nil {
+		return err
+	}
 	deps := ingest.Deps{
 		Open:   func(ctx context.Context, place string) (store.Bucket, error) { return dial(ctx, c, place, log) },
 		Output: output,
