@@ -28,7 +28,7 @@ none are in a side table beside it, certificates.<layout>.
 
 Examples:
    dice generate --rows 100000 --seed 1 --layout jsonl -o scan
-   dice generate --rows 1000000 --seed 1 --layout parquet -o scan --truth truth.jsonl
+   dice generate --rows 1000000 --seed 1 --layout parquet -o tables --truth truth.jsonl
    dice generate --rows 50000000 --layout raw --files 20 --distinct -o s3://scans/worst`,
 		Flags:  generateFlags(),
 		Before: needs("output"),
@@ -41,7 +41,7 @@ func generateFlags() []cli.Flag {
 		&cli.Int64Flag{Name: "rows", Value: 100_000, EnvVars: []string{"DICE_ROWS"}, Usage: "lines or rows of the scan"},
 		&cli.Uint64Flag{Name: "seed", Value: 1, EnvVars: []string{"DICE_SEED"}, Usage: "another seed, another scan"},
 		&cli.StringFlag{Name: "layout", Value: "jsonl", EnvVars: []string{"DICE_LAYOUT"}, Usage: strings.Join(synth.Layouts(), ", ")},
-		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Usage: "folder or s3://bucket/prefix"},
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_OUTPUT"}, Usage: "an empty folder or s3://bucket/prefix"},
 		&cli.StringFlag{Name: "truth", EnvVars: []string{"DICE_TRUTH"}, Usage: "file for the true answers, as JSON lines"},
 		&cli.BoolFlag{Name: "totals", EnvVars: []string{"DICE_TOTALS"}, Usage: "leave the single records out of the truth"},
 		&cli.StringFlag{Name: "protocols", EnvVars: []string{"DICE_PROTOCOLS"}, Usage: "of " + strings.Join(zgrab2.Names(), ", ") + ", with commas between them (default: all)"},
@@ -78,6 +78,9 @@ func generate(c *cli.Context) error {
 		return err
 	}
 	if err := refuseResult(c.Context, bucket); err != nil {
+		return err
+	}
+	if err := refuseObjects(c.Context, bucket); err != nil {
 		return err
 	}
 	truth, err := createFile(answers)
