@@ -51,18 +51,16 @@ func createFile(name string) (*textFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := createBeside(name, info)
-	if errors.Is(err, fs.ErrPermission) { // the file may be written, and its folder may not
-		there, err := os.OpenFile(name, os.O_WRONLY|os.O_TRUNC, 0)
-		return &textFile{file: there, buffer: bufio.NewWriterSize(there, 1<<20)}, err
-	}
-	return f, err
+	return createBeside(name, info)
 }
 
 // createBeside starts what will have a name, with the rights of the file that has it now.
 func createBeside(name string, now fs.FileInfo) (*textFile, error) {
 	temporary := filepath.Join(filepath.Dir(name), ".dice-"+rand.Text()+".tmp")
 	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+	if errors.Is(err, fs.ErrPermission) { // to write into what stands there would destroy it, if all is not written
+		return nil, fmt.Errorf("%w: write %s: its folder may not be written: name another file", errUsage, name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -84,15 +82,19 @@ func (f *textFile) writer() io.Writer {
 
 // close completes the file, or drops it if its writing has failed. It returns that error, or its own.
 func (f *textFile) close(failed error) error {
-	switch {
-	case f == nil:
+	if f == nil {
 		return failed
-	case f.name == "":
-		return errors.Join(failed, f.buffer.Flush(), f.file.Close())
-	case failed == nil:
-		failed = errors.Join(f.buffer.Flush(), f.file.Sync())
+	}
+	if failed == nil { // otherwise the buffer tells the same again
+		failed = f.buffer.Flush()
+	}
+	if failed == nil && f.name != "" {
+		failed = f.file.Sync()
 	}
 	err := errors.Join(failed, f.file.Close())
+	if f.name == "" {
+		return err
+	}
 	if err == nil {
 		err = os.Rename(f.file.Name(), f.name)
 	}
