@@ -50,12 +50,7 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	pairs := sorter.NewSorter(sorterBytes, c.String("scratch"))
-	defer pairs.Close()
-	if err := collectAll(c.Context, pairs, bucket); err != nil {
-		return err
-	}
-	file, err := createFile(output)
+	file, err := createFile(output) // before all is read in vain
 	if err != nil {
 		return err
 	}
@@ -63,7 +58,17 @@ func export(c *cli.Context) error {
 	if file != nil {
 		w = file.writer()
 	}
-	return file.close(writePairs(w, pairs))
+	return file.close(exportTo(c, w, bucket))
+}
+
+// exportTo writes the labels of a result.
+func exportTo(c *cli.Context, w io.Writer, bucket store.Bucket) error {
+	pairs := sorter.NewSorter(sorterBytes, c.String("scratch"))
+	defer pairs.Close()
+	if err := collectAll(c.Context, pairs, bucket); err != nil {
+		return err
+	}
+	return writePairs(w, pairs)
 }
 
 // sorterBytes is how much is held in memory before it is spilled.

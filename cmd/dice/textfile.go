@@ -58,19 +58,48 @@ func createFile(name string) (*textFile, error) {
 func createBeside(name string, now fs.FileInfo) (*textFile, error) {
 	temporary := filepath.Join(filepath.Dir(name), ".dice-"+rand.Text()+".tmp")
 	file, err := os.OpenFile(temporary, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
-	if errors.Is(err, fs.ErrPermission) { // to write into what stands there would destroy it, if all is not written
+	switch {
+	case errors.Is(err, fs.ErrPermission): // to write into what stands there would destroy it, if all is not written
 		return nil, fmt.Errorf("%w: write %s: its folder may not be written: name another file", errUsage, name)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: write %s: its folder is not there", errUsage, name)
+	case err != nil:
+		return nil, instead(err, name)
 	}
-	if err != nil {
-		return nil, err
-	}
-	f := &textFile{file: file, buffer: bufio.NewWriterSize(file, 1<<20), name: name}
+	f := &textFile{file: file, buffer: bufio.NewWriterSize(unnamed{file, name}, 1<<20), name: name}
 	if now != nil {
 		if err := file.Chmod(now.Mode().Perm()); err != nil {
-			return nil, f.close(err)
+			return nil, f.close(instead(err, name))
 		}
 	}
 	return f, nil
+}
+
+// unnamed is a file that has not yet its name.
+type unnamed struct {
+	file *os.File
+	name string
+}
+
+// Write implements io.Writer.
+func (u unnamed) Write(p []byte) (int, error) {
+	n, err := u.file.Write(p)
+	return n, instead(err, u.name)
+}
+
+// instead tells what has failed with a temporary file by the name that it was to have, which is the one that the user knows.
+func instead(err error, name string) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	case err == nil:
+		return nil
+	}
+	return fmt.Errorf("write %s: %w", name, err)
 }
 
 func (f *textFile) writer() io.Writer {
@@ -88,15 +117,15 @@ func (f *textFile) close(failed error) error {
 	if failed == nil { // otherwise the buffer tells the same again
 		failed = f.buffer.Flush()
 	}
-	if failed == nil && f.name != "" {
-		failed = f.file.Sync()
-	}
-	err := errors.Join(failed, f.file.Close())
 	if f.name == "" {
-		return err
+		return errors.Join(failed, f.file.Close())
 	}
+	if failed == nil {
+		failed = instead(f.file.Sync(), f.name)
+	}
+	err := errors.Join(failed, instead(f.file.Close(), f.name))
 	if err == nil {
-		err = os.Rename(f.file.Name(), f.name)
+		err = instead(os.Rename(f.file.Name(), f.name), f.name)
 	}
 	if err == nil {
 		return nil
