@@ -7,8 +7,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/dice-engine/dice/internal/inputs"
 	"github.com/dice-engine/dice/internal/scratch"
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -87,16 +89,36 @@ func owns(ctx context.Context, out store.Bucket, job string) (bool, error) {
 	return there != nil && there.Job == job, err
 }
 
+// placesOf returns where the patterns of a command look, in its order.
+func placesOf(c shard.Command) ([]string, error) {
+	var places []string
+	for _, pattern := range slices.Concat(c.Files, c.Certificates) {
+		place, err := inputs.Place(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("list %s: %w", pattern, err)
+		}
+		places = append(places, place)
+	}
+	return places, nil
+}
+
+// isElsewhere says whether a claim is of the same command in another folder, where relative patterns mean other inputs. Old
+// claims do not tell.
+func isElsewhere(there *shard.Claim, c shard.Command) (bool, error) {
+	places, err := placesOf(c)
+	return err == nil && there != nil && there.Places != nil && !slices.Equal(there.Places, places), err
+}
+
 // claim makes the output this job's, or finds whose it is. It returns the name of the job to go on with.
-func claim(ctx context.Context, out store.Bucket, digest, job string) (string, error) {
+func claim(ctx context.Context, out store.Bucket, own shard.Claim) (string, error) {
 	there, err := readClaim(ctx, out)
 	if err == nil && there == nil {
 		if err := checkEmpty(ctx, out); err != nil {
 			return "", err
 		}
-		err = createJSON(ctx, out, shard.ClaimKey, shard.Claim{Job: job, Digest: digest})
+		err = createJSON(ctx, out, shard.ClaimKey, own)
 		if err == nil {
-			return job, nil
+			return own.Job, nil
 		}
 		if errors.Is(err, store.ErrExists) {
 			there, err = readClaim(ctx, out)
@@ -107,7 +129,7 @@ func claim(ctx context.Context, out store.Bucket, digest, job string) (string, e
 		return "", fmt.Errorf("claim output %s: %w", out.URL(), err)
 	case there == nil:
 		return "", fmt.Errorf("%w while it was begun", ErrCancelled)
-	case there.Digest != digest:
+	case there.Digest != own.Digest:
 		return "", fmt.Errorf("%w: %s belongs to job %s of another command: "+
 			"name another output, go on with that job by its own command, or end it with dice cancel", ErrTaken, out.URL(), there.Job)
 	}

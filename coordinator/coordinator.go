@@ -63,9 +63,10 @@ type Progress interface {
 
 // Result is what a job came to.
 type Result struct {
-	Job      string
-	Manifest *shard.Manifest
-	Earlier  bool // the result was there before
+	Job       string
+	Manifest  *shard.Manifest
+	Earlier   bool // the result was there before
+	Elsewhere bool // and the command was given in another folder then, where its patterns meant other inputs
 }
 
 // Coordinator leads one job.
@@ -117,7 +118,11 @@ func Finished(ctx context.Context, out store.Bucket, command shard.Command, keep
 			return nil, nil
 		}
 	}
-	return &Result{Manifest: m, Earlier: true}, err
+	if err != nil {
+		return nil, err
+	}
+	elsewhere, err := isElsewhere(there, command)
+	return &Result{Manifest: m, Earlier: true, Elsewhere: elsewhere}, err
 }
 
 // Run does the job, or goes on with it, or reports the result that is there.
@@ -134,7 +139,7 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	if m != nil {
-		return &Result{Manifest: m, Earlier: true}, c.cleanEarlier(ctx)
+		return c.earlier(ctx, m)
 	}
 	c.queue, err = c.deps.Queue(ctx, c.plan.Job)
 	if err != nil {
@@ -160,6 +165,16 @@ func (c *Coordinator) Run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	return &Result{Job: c.plan.Job, Manifest: manifest}, c.clean(ctx)
+}
+
+// earlier is the result that was there before.
+func (c *Coordinator) earlier(ctx context.Context, m *shard.Manifest) (*Result, error) {
+	there, err := readClaim(ctx, c.deps.Out)
+	if err != nil {
+		return nil, err
+	}
+	elsewhere, err := isElsewhere(there, c.cfg.Command)
+	return &Result{Manifest: m, Earlier: true, Elsewhere: elsewhere}, errors.Join(err, c.cleanEarlier(ctx))
 }
 
 // dismiss removes the queue of a job that failed, lest workers go on with what leads nowhere.
@@ -233,7 +248,11 @@ func (c *Coordinator) prepare(ctx context.Context, digest string) (*shard.Manife
 			return nil, err
 		}
 	}
-	job, err := claim(ctx, c.deps.Out, digest, c.newJobName())
+	places, err := placesOf(c.cfg.Command)
+	if err != nil {
+		return nil, err
+	}
+	job, err := claim(ctx, c.deps.Out, shard.Claim{Job: c.newJobName(), Digest: digest, Places: places})
 	if err != nil {
 		return nil, err
 	}
@@ -291,7 +310,11 @@ func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, 
 	if err == nil && there != nil && there.Digest == digest {
 		if _, err = c.deps.Out.Stat(ctx, shard.Job(there.Job).PlanKey()); err == nil {
 			c.deps.Log.Info("go on with job", telemetry.KeyJob, there.Job)
-			return nil, nil
+			elsewhere, err := isElsewhere(there, c.cfg.Command)
+			if elsewhere {
+				c.deps.Log.Warn("the job was begun in another folder, and reads what its patterns meant there", "places", there.Places)
+			}
+			return nil, err
 		}
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -4,6 +4,8 @@ package shard
 type Claim struct {
 	Job    string `json:"job"`
 	Digest string `json:"digest"` // of the command
+	// Places are where the patterns of the command look, in its order: in other folders, the same command means other inputs.
+	Places []string `json:"places,omitempty"`
 }
 
 // Output describes a file of the result.

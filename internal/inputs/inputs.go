@@ -108,6 +108,12 @@ func split(pattern string) (place, error) {
 	return place{dial: loc.String(), shown: shown, rest: rest}, nil
 }
 
+// Place returns where a pattern looks: its folder, in absolute form, or its bucket and prefix, up to the first wildcard.
+func Place(pattern string) (string, error) {
+	at, err := split(pattern)
+	return at.dial, err
+}
+
 // literal returns the beginning of a pattern that holds no wildcard: what every key that matches begins with.
 func literal(rest string) string {
 	if at := strings.IndexAny(rest, `*?[{\`); at >= 0 {
