@@ -75,17 +75,24 @@ func commandOf(c *cli.Context) (shard.Command, error) {
 	if output := c.String("output"); output != "" || c.IsSet("output") {
 		_, err = store.Parse(output)
 	}
-	for _, pattern := range slices.Concat(command.Files, command.Certificates) {
+	err = errors.Join(err, checkPatterns(slices.Concat(command.Files, command.Certificates)))
+	if err != nil {
+		return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
+	}
+	return command, nil
+}
+
+// checkPatterns reports patterns that cannot be read, whatever there is.
+func checkPatterns(patterns []string) error {
+	var err error
+	for _, pattern := range patterns {
 		location, bad := store.Parse(pattern)
 		if bad == nil {
 			bad = shard.CheckPattern(location.Path)
 		}
 		err = errors.Join(err, bad)
 	}
-	if err != nil {
-		return shard.Command{}, fmt.Errorf("%w: %w", errUsage, err)
-	}
-	return command, nil
+	return err
 }
 
 func optionsOf(c *cli.Context) (shard.Options, error) {

@@ -38,6 +38,10 @@ Examples:
 }
 
 func ingestFiles(c *cli.Context) error {
+	files := append(c.StringSlice("file"), c.Args().Slice()...) // a shell may have expanded the pattern
+	if err := checkPatterns(files); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
 	progress, log, err := newConsole(c)
 	if err != nil {
 		return err
@@ -56,7 +60,6 @@ func ingestFiles(c *cli.Context) error {
 		Report: func(rows, octets, objects int64) { progress.Advance("ingest", rows, octets, objects) },
 		Reject: rejectLog(log),
 	}
-	files := append(c.StringSlice("file"), c.Args().Slice()...) // a shell may have expanded the pattern
 	counts, err := ingest.Run(c.Context, ingest.Config{Files: files, Limits: record.DefaultLimits}, deps)
 	if err == nil {
 		progress.Done()

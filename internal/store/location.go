@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode/utf8"
 )
 
 // Schemes of a Location.
@@ -35,6 +36,8 @@ func Parse(s string) (Location, error) {
 	switch {
 	case s == "":
 		return Location{}, fmt.Errorf("parse location: it is empty")
+	case !utf8.ValidString(s): // plans are JSON, which would make another name of it
+		return Location{}, fmt.Errorf("parse location %q: it is not UTF-8: rename it", s)
 	case !ok:
 		return Location{Scheme: SchemeFile, Path: s}, nil
 	case scheme == SchemeFile && strings.HasPrefix(rest, "/"):
