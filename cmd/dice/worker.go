@@ -22,7 +22,7 @@ func workerCommand() *cli.Command {
 		Usage: "do tasks of the jobs that a queue has",
 		Description: `Takes tasks from the queue of dice classify --listen, or of a NATS server, until it is told to stop.
 It is told everything by the job's plan, and needs only the queue's URL and credentials for the
-stores. Told to leave, by SIGTERM or SIGINT, by --drain-file or by EC2, it takes no more tasks,
+stores. Told to leave, by SIGTERM, SIGINT or SIGHUP, by --drain-file or by EC2, it takes no more tasks,
 finishes those in hand within --grace or gives them back, and exits with 0.
 
 Examples:
