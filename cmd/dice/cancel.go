@@ -112,7 +112,7 @@ func outputArgument(c *cli.Context) (store.Bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dial(c.Context, c, out, log)
+	return dialOutput(c.Context, c, out, log)
 }
 
 func sweepCommand() *cli.Command {

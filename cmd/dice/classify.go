@@ -155,7 +155,7 @@ func readNetworks(file string) ([]string, error) {
 		}
 		network, err := parseNetwork(line)
 		if err != nil {
-			return nil, fmt.Errorf("read excluded networks: %s line %d: %w", file, i+1, err)
+			return nil, fmt.Errorf("read excluded networks: %s line %d: %.40q is neither a network nor an address", file, i+1, line)
 		}
 		networks = append(networks, network.String())
 	}

@@ -60,6 +60,16 @@ func dial(ctx context.Context, c *cli.Context, place string, log *slog.Logger) (
 	return store.Dial(ctx, location, cfg)
 }
 
+// dialOutput opens what is to be an output, or is one.
+func dialOutput(ctx context.Context, c *cli.Context, place string, log *slog.Logger) (store.Bucket, error) {
+	if location, err := store.Parse(place); err == nil && location.Scheme == store.SchemeFile {
+		if info, err := os.Stat(location.Path); err == nil && !info.IsDir() {
+			return nil, fmt.Errorf("%w: output %s is a file: want a folder", errUsage, place)
+		}
+	}
+	return dial(ctx, c, place, log)
+}
+
 // printable makes a text from a scan safe for a terminal: what does not print is escaped.
 func printable(s string) string {
 	var b strings.Builder

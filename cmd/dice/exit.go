@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -118,7 +119,15 @@ func oneLine(err error) string {
 
 // usageError is what the command line library calls for flags that it cannot read.
 func usageError(c *cli.Context, err error, _ bool) error {
+	if _, name, ok := strings.Cut(err.Error(), "flag provided but not defined: -"); ok && isGlobal(name) {
+		return fmt.Errorf("%w: --%s stands before the command: dice --%[2]s … %s", errUsage, name, c.Command.Name)
+	}
 	return fmt.Errorf("%w: %w (see %s --help)", errUsage, err, c.Command.HelpName)
+}
+
+// isGlobal says whether a flag is one of all commands.
+func isGlobal(name string) bool {
+	return slices.ContainsFunc(globalFlags(), func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
 }
 
 // needs returns what refuses a command line without one of the flags. The library's own would print all of the help.
@@ -137,6 +146,9 @@ func needs(flags ...string) cli.BeforeFunc {
 func noCommand(c *cli.Context) error {
 	if name := c.Args().First(); name != "" {
 		return fmt.Errorf("%w: there is no command %q (see dice --help)", errUsage, name)
+	}
+	if c.Bool("version") {
+		return c.App.Command("version").Action(c)
 	}
 	return cli.ShowAppHelp(c)
 }

@@ -73,7 +73,7 @@ func generate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := dial(c.Context, c, c.String("output"), log)
+	bucket, err := dialOutput(c.Context, c, c.String("output"), log)
 	if err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func ingestFiles(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	output, err := dial(c.Context, c, c.String("output"), log)
+	output, err := dialOutput(c.Context, c, c.String("output"), log)
 	if err != nil {
 		return err
 	}

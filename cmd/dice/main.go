@@ -104,6 +104,7 @@ func commands() []*cli.Command {
 // globalFlags are the flags of all commands. They stand before the command's name.
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
+		&cli.BoolFlag{Name: "version", Usage: "print the version, as dice version does"},
 		&cli.StringFlag{Name: "log-format", Value: "text", EnvVars: []string{"DICE_LOG_FORMAT"}, Usage: "format of log lines on standard error: text or json"},
 		&cli.StringFlag{Name: "log-level", Value: "info", EnvVars: []string{"DICE_LOG_LEVEL"}, Usage: "least level that is logged: debug, info, warn or error"},
 		&cli.StringFlag{Name: "cpu-profile", EnvVars: []string{"DICE_CPU_PROFILE"}, Usage: "file that gets a profile of the processor time, for go tool pprof"},

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,6 +46,12 @@ func connConfig(c *cli.Context, name string, log *slog.Logger) (queue.ConnConfig
 	}}
 	if err := cfg.Validate(); err != nil {
 		return cfg, fmt.Errorf("%w: --nats: %w", errUsage, err)
+	}
+	for address := range strings.SplitSeq(c.String("nats"), ",") {
+		scheme, _, ok := strings.Cut(strings.TrimSpace(address), "://")
+		if ok && !slices.Contains([]string{"nats", "tls", "ws", "wss"}, scheme) {
+			return cfg, fmt.Errorf("%w: --nats with scheme %q: want nats, tls, ws or wss", errUsage, scheme)
+		}
 	}
 	return cfg, nil
 }
@@ -85,9 +94,12 @@ func checkListen(c *cli.Context) error {
 	case c.String("nats") != "":
 		return fmt.Errorf("%w: --listen is for the embedded queue, and --nats names another one", errUsage)
 	}
-	host, _, err := net.SplitHostPort(listen)
+	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return fmt.Errorf("%w: --listen: %w", errUsage, err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%w: --listen %s: want a port from 0 to 65535", errUsage, listen)
 	}
 	addr, err := netip.ParseAddr(host)
 	local := host == "localhost" || err == nil && addr.IsLoopback()

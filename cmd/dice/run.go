@@ -161,7 +161,7 @@ func (j *localJob) open(ctx context.Context, place string) (store.Bucket, error)
 
 // run starts the server, the workers and the coordinator, and stops them in the other order.
 func (j *localJob) run(ctx context.Context) (result *coordinator.Result, err error) {
-	if j.out, err = j.open(ctx, j.output); err != nil {
+	if j.out, err = dialOutput(ctx, j.cli, j.output, j.log); err != nil {
 		return nil, err
 	}
 	result, err = coordinator.Finished(ctx, j.out, j.command, j.cli.Bool("keep-work"))

@@ -25,6 +25,9 @@ func localFile(flag, name string) (string, error) {
 	if strings.Contains(name, "://") {
 		return "", fmt.Errorf("%w: --%s %s: want a local file", errUsage, flag, name)
 	}
+	if name == "-" {
+		return "", fmt.Errorf("%w: --%s -: want a local file; standard output is named /dev/stdout", errUsage, flag)
+	}
 	return name, nil
 }
 
