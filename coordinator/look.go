@@ -18,7 +18,7 @@ func Look(ctx context.Context, out store.Bucket) (job string, stages []queue.Sta
 		return "", nil, nil, err
 	}
 	if there == nil {
-		return "", nil, nil, fmt.Errorf("%w in %s", ErrNoJob, out.URL())
+		return lookAtResult(ctx, out)
 	}
 	m, err = published(ctx, out, there.Digest)
 	if m != nil || err != nil {
@@ -32,6 +32,20 @@ func Look(ctx context.Context, out store.Bucket) (job string, stages []queue.Sta
 	}
 	stages, err = c.stagesSoFar(ctx)
 	return there.Job, stages, nil, err
+}
+
+// lookAtResult looks at an output without a claim: what was published stays a result where somebody has removed the work folder,
+// or copied the rest. The name of its job is not known.
+func lookAtResult(ctx context.Context, out store.Bucket) (string, []queue.StageStatus, *shard.Manifest, error) {
+	m := &shard.Manifest{}
+	err := readJSON(ctx, out, shard.ManifestKey, m)
+	if errors.Is(err, store.ErrNotFound) || err == nil && m.Cancelled {
+		return "", nil, nil, fmt.Errorf("%w in %s", ErrNoJob, out.URL())
+	}
+	if err != nil {
+		return "", nil, nil, err
+	}
+	return "", nil, m, nil
 }
 
 func (c *Coordinator) stagesSoFar(ctx context.Context) ([]queue.StageStatus, error) {

@@ -46,7 +46,7 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	bucket, err := outputArgument(c)
+	bucket, err := resultArgument(c)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,11 @@ func statusOfOutput(c *cli.Context) error {
 
 func printOutputStatus(w io.Writer, job string, stages []queue.StageStatus, m *shard.Manifest) error {
 	if m != nil {
-		_, err := fmt.Fprintf(w, "Job %s is finished: %d records, %d written. See dice summary.\n", printable(job), m.Records.Records, m.Records.Output)
+		name := "The job" // where its claim was removed
+		if job != "" {
+			name = "Job " + printable(job)
+		}
+		_, err := fmt.Fprintf(w, "%s is finished: %d records, %d written. See dice summary.\n", name, m.Records.Records, m.Records.Output)
 		return err
 	}
 	rows := [][]string{{"STAGE", "TASKS", "DONE"}}

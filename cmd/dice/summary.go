@@ -35,11 +35,23 @@ Examples:
 }
 
 func summary(c *cli.Context) error {
-	bucket, err := outputArgument(c)
+	bucket, err := resultArgument(c)
 	if err != nil {
 		return err
 	}
 	return showSummary(c, bucket)
+}
+
+// resultArgument opens the result that is the command's only argument. What is not there is a mistake of the command line.
+func resultArgument(c *cli.Context) (store.Bucket, error) {
+	bucket, err := outputArgument(c)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Exists(c.Context, bucket); errors.Is(err, store.ErrNoBucket) {
+		return nil, fmt.Errorf("%w: %s is not there", errUsage, bucket.URL())
+	}
+	return bucket, nil
 }
 
 // showSummary prints the summary of a finished job.
