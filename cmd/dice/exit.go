@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/dice-engine/dice/coordinator"
 	"github.com/dice-engine/dice/internal/inputs"
+	"github.com/dice-engine/dice/internal/telemetry"
 )
 
 // What the process exits with.
@@ -86,6 +88,18 @@ func complain(w io.Writer, err error) {
 		fmt.Fprintln(w, "dice: interrupted")
 	default:
 		fmt.Fprintf(w, "dice: %s\n", printable(oneLine(err)))
+	}
+}
+
+// complainAsLog tells a program about an error, once, as a line of the log that it reads.
+func complainAsLog(w io.Writer, err error) {
+	log := slog.New(slog.NewJSONHandler(w, nil))
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+		log.Error("interrupted")
+	default:
+		log.Error("ended", telemetry.KeyError, oneLine(err), "exit_code", exitOf(err))
 	}
 }
 

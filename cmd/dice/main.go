@@ -31,13 +31,18 @@ func endings() []os.Signal {
 
 // run runs a command line and returns what the process exits with. Data goes to stdout, talk to stderr.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	data := &output{to: stdout}
+	data, asLog := &output{to: stdout}, false
 	app := newApp(data, stderr)
+	app.ExitErrHandler = func(c *cli.Context, _ error) { asLog = c.String("log-format") == "json" } // run decides of the rest
 	err := app.RunContext(ctx, intersperse(app, args))
 	if data.failed != nil && !errors.Is(err, data.failed) {
 		err = errors.Join(err, data.failed)
 	}
-	complain(stderr, err)
+	if asLog {
+		complainAsLog(stderr, err)
+	} else {
+		complain(stderr, err)
+	}
 	return exitOf(err)
 }
 
@@ -75,7 +80,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		Commands:           commands(),
 		OnUsageError:       usageError,
 		Action:             noCommand,
-		ExitErrHandler:     func(*cli.Context, error) {}, // run decides
 	}
 }
 
