@@ -37,7 +37,7 @@ Examples:
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_EXPORT_OUTPUT"}, Usage: "local file, which is replaced when all is written (default: standard output)"},
 			&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"}, Usage: "folder for what does not fit into memory (default: the system's)"},
 		},
-		Action: export,
+		Action: func(c *cli.Context) error { return orLeave(c.Context, func() error { return export(c) }) },
 	}
 }
 
@@ -68,7 +68,7 @@ func exportTo(c *cli.Context, w io.Writer, bucket store.Bucket) error {
 	if err := collectAll(c.Context, pairs, bucket); err != nil {
 		return err
 	}
-	return writePairs(w, pairs)
+	return writePairs(until{c.Context, w}, pairs)
 }
 
 // sorterBytes is how much is held in memory before it is spilled.

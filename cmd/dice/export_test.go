@@ -7,10 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
@@ -132,6 +134,43 @@ func TestExportOfNothingIsAnArray(t *testing.T) {
 	var list []any
 	if err := json.Unmarshal([]byte(out), &list); err != nil || len(list) != 0 {
 		t.Errorf("export of nothing: %q, %v", out, err)
+	}
+}
+
+// TestExportIntoFullPipeEnds when it is told to, and does not wait for who reads no more.
+func TestExportIntoFullPipeEnds(t *testing.T) {
+	bucket := result(t, map[string][]labelled{"mqtt": {{IP: "192.0.2.9", Labels: []string{"mqtt:access:read"}}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	read, write := io.Pipe()
+	defer read.Close()
+	var said bytes.Buffer
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"dice", "export", bucket.URL()}, write, &said) }()
+	if _, err := read.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	select {
+	case got := <-code:
+		if got != exitFailed || said.String() != "dice: interrupted\n" {
+			t.Errorf("export exited with %d and said %q", got, said.String())
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("export waits for the pipe")
+	}
+}
+
+// TestExportStopsWriting into a file as soon as it is told to, and leaves what was there.
+func TestExportStopsWriting(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	w := until{ctx, &out}
+	if _, err := w.Write([]byte("a")); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := w.Write([]byte("b")); !errors.Is(err, context.Canceled) || out.String() != "a" {
+		t.Errorf("got %v, wrote %q", err, out.String())
 	}
 }
 
