@@ -88,11 +88,22 @@ func checkPatterns(patterns []string) error {
 	for _, pattern := range patterns {
 		location, bad := store.Parse(pattern)
 		if bad == nil {
-			bad = shard.CheckPattern(location.Path)
+			bad = errors.Join(shard.CheckPattern(location.Path), checkRegular(location))
 		}
 		err = errors.Join(err, bad)
 	}
 	return err
+}
+
+// checkRegular refuses the name of a pipe, a socket or a device: inputs are read in several places, and more than once.
+func checkRegular(location store.Location) error {
+	if location.Scheme != store.SchemeFile {
+		return nil
+	}
+	if info, err := os.Stat(location.Path); err == nil && !info.IsDir() && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file: write what it gives to one", location.Path)
+	}
+	return nil
 }
 
 func optionsOf(c *cli.Context) (shard.Options, error) {
