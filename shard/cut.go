@@ -1,24 +1,6 @@
 package shard
 
-import (
-	"slices"
-	"strings"
-)
-
-// Order sorts inputs by URL, bytewise, and drops repetitions: the order of all rows, whatever a listing's order was.
-func Order(inputs []Input) []Input {
-	ordered := slices.Clone(inputs)
-	slices.SortFunc(ordered, func(a, b Input) int {
-		switch {
-		case a.URL < b.URL:
-			return -1
-		case a.URL > b.URL:
-			return 1
-		}
-		return 0
-	})
-	return slices.CompactFunc(ordered, func(a, b Input) bool { return a.URL == b.URL })
-}
+import "strings"
 
 // MaxShards is how many shards a job can have: their numbers stand in 24 bits wherever records are addressed.
 const MaxShards = 1 << 24

@@ -62,18 +62,6 @@ func TestCutSharesAndSplits(t *testing.T) {
 	}
 }
 
-func TestOrderIsIndependentOfListing(t *testing.T) {
-	r := rand.New(rand.NewPCG(1, 2))
-	inputs := []Input{{URL: "b"}, {URL: "B"}, {URL: "a/b"}, {URL: "a.b"}, {URL: "ä"}, {URL: "b"}}
-	want := []Input{{URL: "B"}, {URL: "a.b"}, {URL: "a/b"}, {URL: "b"}, {URL: "ä"}}
-	for range 50 {
-		r.Shuffle(len(inputs), func(i, j int) { inputs[i], inputs[j] = inputs[j], inputs[i] })
-		if got := Order(inputs); !slices.Equal(got, want) {
-			t.Fatalf("got %v", got)
-		}
-	}
-}
-
 func TestKeyPartitions(t *testing.T) {
 	for size, want := range map[int64]int{0: 1, 1: 1, 128 << 20: 1, 128<<20 + 1: 2, 1 << 30: 8, 1 << 50: 64} {
 		if got := KeyPartitions([]Input{{Size: size}}); got != want {

@@ -41,6 +41,17 @@ func Match(rest, key string) (bool, error) {
 	return false, nil
 }
 
+// MayHold says whether a key below a folder, relative to the base, may be chosen by the rest of a pattern.
+func MayHold(rest, folder string) bool {
+	if strings.ContainsAny(rest, "{") || strings.Contains(rest, "**") {
+		return !hiddenElement(folder) || strings.Contains(rest, "{")
+	}
+	named, elements := strings.Split(rest, "/"), strings.Split(folder, "/")
+	above := strings.Join(named[:min(len(named), len(elements))], "/")
+	ok, err := Match(above, folder)
+	return ok || err != nil
+}
+
 // hidden says whether key has an element that begins with "_" or "." where the pattern, which matched at, has none.
 func hidden(rest, at, key string) bool {
 	if named := strings.Split(rest, "/"); strings.Count(rest, "/") == strings.Count(at, "/") && !strings.Contains(rest, "**") {

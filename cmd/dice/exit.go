@@ -49,6 +49,7 @@ func exits() []struct {
 		{errUsage, exitUsage},
 		{inputs.ErrNone, exitUsage},
 		{inputs.ErrName, exitUsage},
+		{inputs.ErrAmbiguous, exitUsage},
 		{coordinator.ErrTaken, exitUsage},
 		{coordinator.ErrNoJob, exitUsage},
 	}

@@ -22,11 +22,14 @@ var ErrNone = errors.New("no input")
 // ErrName: an input has a name that neither plan nor result can hold. It is to be renamed.
 var ErrName = errors.New("name that is not UTF-8")
 
+// ErrAmbiguous: two inputs have one name.
+var ErrAmbiguous = errors.New("two inputs of one name")
+
 // Open opens the bucket of a place, which shard.Input explains.
 type Open func(ctx context.Context, place string) (store.Bucket, error)
 
-// List lists the objects that the patterns choose, in the order of [shard.Order]. What lies in the output, a place, is left out;
-// an empty one is none.
+// List lists the objects that the patterns choose, each once, by URL in bytewise order, which is the order of all rows. What
+// lies in the output, a place, is left out; an empty one is none.
 func List(ctx context.Context, patterns []string, output string, open Open) ([]shard.Input, error) {
 	var all []shard.Input
 	for _, pattern := range patterns {
@@ -39,7 +42,27 @@ func List(ctx context.Context, patterns []string, output string, open Open) ([]s
 		}
 		all = append(all, found...)
 	}
-	return shard.Order(all), nil
+	return distinct(all)
+}
+
+// distinct orders inputs and drops those that are there twice, under whatever names. Of two objects of one name, at two
+// endpoints, nobody could tell whose a record is.
+func distinct(all []shard.Input) ([]shard.Input, error) {
+	slices.SortStableFunc(all, func(a, b shard.Input) int { return strings.Compare(a.URL, b.URL) })
+	objects := map[string]bool{}
+	var kept []shard.Input
+	for _, in := range all {
+		object := identity(in)
+		if objects[object] {
+			continue
+		}
+		if last := len(kept) - 1; last >= 0 && kept[last].URL == in.URL {
+			return nil, fmt.Errorf("%w: %s is an object at one endpoint and another at the other: read one of them, or in a job of its own", ErrAmbiguous, in.URL)
+		}
+		objects[object] = true
+		kept = append(kept, in)
+	}
+	return kept, nil
 }
 
 // list lists the objects that one pattern chooses.
@@ -56,8 +79,13 @@ func list(ctx context.Context, pattern, output string, open Open) ([]shard.Input
 	own, isOwn := 0, inOutput(at, output)
 	err = bucket.List(ctx, literal(at.rest), func(i store.Info) error {
 		ok, err := shard.Match(at.rest, i.Key)
+		folder, isFolder := strings.CutSuffix(i.Key, "/")
 		switch {
+		case isFolder && shard.MayHold(at.rest, folder):
+			return i.Fault
 		case err != nil || !ok:
+		case i.Fault != nil:
+			return i.Fault
 		case isOwn(i.Key):
 			own++
 		case !utf8.ValidString(at.shown + i.Key): // JSON would make another name of it
@@ -131,10 +159,10 @@ func Without(scans, side []shard.Input) []shard.Input {
 	return slices.DeleteFunc(scans, func(in shard.Input) bool { return sides[identity(in)] })
 }
 
-// identity names an input, however much of its path the place holds.
+// identity names an input, however much of its path the place holds, and whatever profile or region it is reached by.
 func identity(in shard.Input) string {
-	folder, service := splitPlace(in.Place)
-	return whole(folder, in.Key) + "?" + service
+	folder, _ := splitPlace(in.Place)
+	return whole(folder, in.Key) + "?" + endpoint(in.Place)
 }
 
 // whole is the path of an object in a folder.
@@ -169,6 +197,9 @@ func inOutput(at place, output string) func(key string) bool {
 
 // endpoint is the endpoint that a place names, if any.
 func endpoint(place string) string {
+	if !strings.HasPrefix(place, store.SchemeS3+"://") {
+		return ""
+	}
 	location, err := store.Parse(place)
 	if err != nil {
 		return ""

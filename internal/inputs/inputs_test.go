@@ -3,8 +3,13 @@ package inputs
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -37,6 +42,90 @@ func TestNamesThatNoPlanHolds(t *testing.T) {
 	if found, err := List(t.Context(), []string{"/scan/a*"}, "", open); len(found) != 1 || err != nil {
 		t.Errorf("got %+v, %v", found, err)
 	}
+}
+
+// TestEachObjectOnce: inputs are ordered by name, and an object that two patterns choose is read once, however they spell it.
+func TestEachObjectOnce(t *testing.T) {
+	keys := []string{"b.jsonl", "a.jsonl", "a-c.jsonl"}
+	open := func(context.Context, string) (store.Bucket, error) { return holding{keys: keys}, nil }
+	here, err := filepath.Abs("scan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := List(t.Context(), []string{"scan/*", here + "/*", "./scan/a*", "s3://scan/*?profile=p", "s3://scan/*?region=r"}, "", open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var urls []string
+	for _, in := range found {
+		urls = append(urls, in.URL)
+	}
+	want := []string{here + "/a-c.jsonl", here + "/a.jsonl", here + "/b.jsonl", "s3://scan/a-c.jsonl", "s3://scan/a.jsonl", "s3://scan/b.jsonl"}
+	if diff := cmp.Diff(want, urls); diff != "" {
+		t.Errorf("want - got +\n%s", diff)
+	}
+	_, err = List(t.Context(), []string{"s3://scan/a.jsonl?endpoint=http://one", "s3://scan/a.jsonl?endpoint=http://two"}, "", open)
+	if !errors.Is(err, ErrAmbiguous) || !strings.Contains(err.Error(), "s3://scan/a.jsonl") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestOrderIsIndependentOfListing: no store's order of keys is that of the inputs.
+func TestOrderIsIndependentOfListing(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	var listed []shard.Input
+	for _, name := range []string{"b", "B", "a/b", "a.b", "ä", "b"} {
+		listed = append(listed, shard.Input{URL: "/" + name, Place: "/", Key: name})
+	}
+	for range 50 {
+		r.Shuffle(len(listed), func(i, j int) { listed[i], listed[j] = listed[j], listed[i] })
+		got, err := distinct(slices.Clone(listed))
+		var names []string
+		for _, in := range got {
+			names = append(names, in.Key)
+		}
+		if want := []string{"B", "a.b", "a/b", "b", "ä"}; err != nil || !slices.Equal(names, want) {
+			t.Fatalf("got %q, %v", names, err)
+		}
+	}
+}
+
+// TestFaultsOfNobody: links that lead nowhere and folders that cannot be read matter where they may be inputs, or hold some.
+func TestFaultsOfNobody(t *testing.T) {
+	faulty := errors.New("faulty")
+	for _, c := range []struct {
+		pattern, key string
+		want         bool
+	}{
+		{"/scan/*.jsonl", "latest", false},
+		{"/scan/*", "latest", true},
+		{"/scan/*.jsonl", "lost+found/", false},
+		{"/scan/*/*.jsonl", "lost+found/", true},
+		{"/scan/day*/*.jsonl", "lost+found/", false},
+		{"/scan/lost*", "lost+found/", true},
+		{"/scan/**", "lost+found/", true},
+		{"/scan/**", ".Trash/", false},
+		{"/scan/.*/a", ".Trash/", true},
+		{"/scan/{a,b/c}", "b/", true},
+	} {
+		open := func(context.Context, string) (store.Bucket, error) {
+			return faults{key: c.key, fault: faulty}, nil
+		}
+		if _, err := List(t.Context(), []string{c.pattern}, "", open); errors.Is(err, faulty) != c.want {
+			t.Errorf("%s and %s: got %v", c.pattern, c.key, err)
+		}
+	}
+}
+
+// faults lists one key that cannot be read.
+type faults struct {
+	store.Bucket
+	key   string
+	fault error
+}
+
+func (b faults) List(_ context.Context, _ string, each func(store.Info) error) error {
+	return each(store.Info{Key: b.key, Fault: b.fault})
 }
 
 // TestOwnOutputIsNotRead: what lies in the output is left out, by the folder and by the endpoint that holds it.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -52,10 +51,12 @@ type entry struct {
 
 func (w *walker) folder(dir string) error {
 	entries, err := readDir(w.root, dir)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid):
 		return nil // nothing begins with this prefix, or the folder went meanwhile
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrPermission) && dir != startOf(w.prefix):
+		return w.each(Info{Key: dir + "/", Fault: w.bucket.fail("list", dir, err)})
+	case err != nil:
 		return w.bucket.fail("list", dir, err)
 	}
 	for _, e := range entries {
@@ -83,7 +84,7 @@ func (w *walker) entry(key string, e entry) error {
 	link := e.Type()&fs.ModeSymlink != 0
 	switch {
 	case err != nil && link && !strings.HasPrefix(e.name, "."): // editors keep dangling links as hidden locks
-		return w.bucket.fail("list", key, fmt.Errorf("this link leads nowhere, or out of the folder: %v", err))
+		return w.each(Info{Key: key, Fault: w.bucket.fail("list", key, errLink)})
 	case err != nil && (link || errors.Is(err, fs.ErrNotExist)): // it went meanwhile
 		return nil
 	case err != nil:
@@ -95,6 +96,8 @@ func (w *walker) entry(key string, e entry) error {
 	info.Modified = fi.ModTime()
 	return w.each(info)
 }
+
+var errLink = errors.New("this link leads nowhere, or out of the folder: copy the file, or name the folder that it leads to")
 
 // readDir reads a folder, sorted by entry.name.
 func readDir(root *os.Root, dir string) ([]entry, error) {

@@ -31,6 +31,10 @@ type Info struct {
 	Size     int64
 	ETag     string    // of a local file: its size and modification time
 	Modified time.Time // when it was written; only List tells
+
+	// Fault is why a file cannot be opened, or, where the key ends in a slash, why a folder cannot be listed. Only List of a
+	// local folder tells, as it is no fault of the listing if nobody wants what is there.
+	Fault error
 }
 
 // Bucket is a place for objects: a bucket below a prefix, or a folder. Keys are slash-separated, relative, without
