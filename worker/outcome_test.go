@@ -36,6 +36,7 @@ func TestDecide(t *testing.T) {
 		{"the worker leaves with a fault of the data", within(&dataFault{}), errLeaving, giveBack},
 		{"other octets than an earlier attempt", within(ErrNonDeterministic), nil, fatal},
 		{"a full disk", within(syscall.ENOSPC), nil, unfit},
+		{"a file over the limit of its size", within(syscall.EFBIG), nil, unfit},
 		{"a full disk at a fault of the data", within(errors.Join(&dataFault{}, syscall.ENOSPC)), nil, unfit},
 		{"a fault of the data", within(&dataFault{}), nil, faulty},
 		{"a slow store", within(slow), nil, retry},

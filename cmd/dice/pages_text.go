@@ -28,10 +28,13 @@ stands below it. A record's own ~port~ wins over the line's. An ~error~ that is 
 
 A ~timestamp~ is a text by RFC 3339, with a zone: ~2026-11-01T12:00:00.5Z~ or ~…+01:00~, with capital letters and no 60th second. A text
 that is none is null. In Parquet it may also be a TIMESTAMP of any unit (INT96 too), or a DATE, which stands for its midnight in UTC, and a
-text may be plain or JSON. Any other type, like a number whose unit would be a guess, rejects the records that have such a time.
+text may be plain or JSON. Any other type, like a number whose unit would be a guess, rejects the records that have such a time, of JSON lines as well.
 
-A ~port~ and an integer of a result may also be FLOAT or DOUBLE, in which many tools keep integers that may be missing: NaN is
-null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record. As DECIMAL, they reject the object.
+A ~port~ and an integer of a result may also be written with a fraction of zeros or an exponent, and in Parquet be FLOAT or DOUBLE, in which many tools keep integers that may be missing: NaN is
+null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record. As DECIMAL, they reject the object. A Parquet column of JSON
+may hold a text, number or bool as well; what is of another type rejects its record.
+
+Names count with their case: an object that has ~IP~ or ~Status~ instead of ~ip~ or ~status~ is rejected, and the reason names the column.
 
 DuckDB's ~read_json~ guesses types: it makes a STRUCT of few MQTT topics or OPC UA nodes, where a MAP is needed, and dates of texts that look
 like some. Declare the column instead: ~read_json('scan.jsonl', columns = {ip: 'VARCHAR', domain: 'VARCHAR', port: 'BIGINT', data: 'JSON'})~.
