@@ -102,7 +102,7 @@ func placesOf(c shard.Command) ([]string, error) {
 	return places, nil
 }
 
-// isElsewhere says whether a claim is of the same command in another folder, where relative patterns mean other inputs. Old
+// isElsewhere says whether a claim is of the same command in another folder, where relative patterns may mean other inputs. Old
 // claims do not tell.
 func isElsewhere(there *shard.Claim, c shard.Command) (bool, error) {
 	places, err := placesOf(c)

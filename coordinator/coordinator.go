@@ -66,7 +66,7 @@ type Result struct {
 	Job       string
 	Manifest  *shard.Manifest
 	Earlier   bool // the result was there before
-	Elsewhere bool // and the command was given in another folder then, where its patterns meant other inputs
+	Elsewhere bool // and the command was given in another folder then, where its patterns may have meant other inputs
 }
 
 // Coordinator leads one job.
@@ -312,7 +312,7 @@ func (c *Coordinator) planInputs(ctx context.Context, digest string) (*planned, 
 			c.deps.Log.Info("go on with job", telemetry.KeyJob, there.Job)
 			elsewhere, err := isElsewhere(there, c.cfg.Command)
 			if elsewhere {
-				c.deps.Log.Warn("the job was begun in another folder, and reads what its patterns meant there", "places", there.Places)
+				c.deps.Log.Warn("the job was begun in another folder, and reads what its patterns meant there, which may be something else", "places", there.Places)
 			}
 			return nil, err
 		}

@@ -27,8 +27,8 @@ const (
 
 	blockRows  = 4096
 	blockBytes = 1 << 20
-	epochBytes = 4 << 20 // of a lane's dictionaries; then they start anew
-	largeBlock = 8 << 20
+	epochBytes = 4 << 20  // of a lane's dictionaries; then they start anew
+	largeBlock = 8 << 20  // one with a row of record.LargeRow
 	hugeBlock  = 16 << 20 // few copies of it fit into a process's memory
 	maxBlock   = 1 << 29
 	maxIndex   = 1 << 28

@@ -38,8 +38,9 @@ type SegmentReader struct {
 	// OnCertificate, if set, is called for every certificate of the lane before any record with it is returned, in
 	// order of their indices, without gaps.
 	OnCertificate func(*SegmentCertificate)
-	// OnLarge, if set, is called before a block with a record of many megabytes is read, or unpacked.
-	OnLarge func()
+	// OnLarge, if set, is called before a block with a record of many megabytes is read, or unpacked. Its error
+	// ends the reading.
+	OnLarge func() error
 
 	r      io.ReaderAt
 	blocks []blockAt
@@ -164,7 +165,9 @@ const (
 // fetch returns the next block as stored, reading those that follow closely along with it.
 func (s *SegmentReader) fetch() ([]byte, error) {
 	next := s.blocks[0]
-	s.announce(next.length)
+	if err := s.announce(next.length); err != nil {
+		return nil, err
+	}
 	if next.offset < s.at || next.end() > s.at+int64(len(s.ahead)) {
 		s.at = next.offset
 		n := reach(s.blocks) - s.at
@@ -182,10 +185,11 @@ func (s *SegmentReader) fetch() ([]byte, error) {
 }
 
 // announce tells of a block of so many octets, stored or not.
-func (s *SegmentReader) announce(octets int64) {
+func (s *SegmentReader) announce(octets int64) error {
 	if octets > largeBlock && s.OnLarge != nil {
-		s.OnLarge()
+		return s.OnLarge()
 	}
+	return nil
 }
 
 // reach tells how far to read at once.
@@ -206,7 +210,9 @@ func (s *SegmentReader) load() error {
 	if err != nil {
 		return err
 	}
-	s.announce(run.RawSize(block))
+	if err := s.announce(run.RawSize(block)); err != nil {
+		return err
+	}
 	s.raw, err = run.Unpack(shrink(s.raw), block, maxBlock)
 	if cap(s.ahead) > maxAhead {
 		s.ahead = nil

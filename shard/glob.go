@@ -3,6 +3,7 @@ package shard
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -41,10 +42,16 @@ func Match(rest, key string) (bool, error) {
 	return false, nil
 }
 
+// spansFolders finds alternatives with a slash in them, which stand for elements of different numbers.
+var spansFolders = regexp.MustCompile(`\{[^}]*/`)
+
 // MayHold says whether a key below a folder, relative to the base, may be chosen by the rest of a pattern.
 func MayHold(rest, folder string) bool {
-	if strings.ContainsAny(rest, "{") || strings.Contains(rest, "**") {
-		return !hiddenElement(folder) || strings.Contains(rest, "{")
+	if spansFolders.MatchString(rest) {
+		return true
+	}
+	if strings.Contains(rest, "**") {
+		return !hiddenElement(folder)
 	}
 	named, elements := strings.Split(rest, "/"), strings.Split(folder, "/")
 	above := strings.Join(named[:min(len(named), len(elements))], "/")

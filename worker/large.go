@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"runtime"
 	"time"
 )
@@ -12,10 +13,10 @@ const turnMemory = 384 << 20
 func newTurns(memory int64) chan struct{} { return make(chan struct{}, max(1, memory/turnMemory)) }
 
 // takeTurn waits until this task may have large rows in hand, which it may until endTurn. Meanwhile the task counts as moving.
-// If the attempt is told to stop, it returns without a turn: then nothing comes of the row.
-func (a *attempt) takeTurn() {
+// If the attempt is told to stop, there is none.
+func (a *attempt) takeTurn() error {
 	if a.hasTurn {
-		return
+		return nil
 	}
 	ticker := time.NewTicker(maxSilence)
 	defer ticker.Stop()
@@ -23,9 +24,9 @@ func (a *attempt) takeTurn() {
 		select {
 		case a.turns <- struct{}{}:
 			a.hasTurn = true
-			return
+			return nil
 		case <-a.ctx.Done():
-			return
+			return context.Cause(a.ctx)
 		case <-ticker.C:
 			a.moved.signs.Add(1)
 		}

@@ -2,7 +2,9 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -14,39 +16,40 @@ func TestTurns(t *testing.T) {
 			t.Errorf("%d octets allow %d turns, want %d", memory, got, want)
 		}
 	}
-	turns := newTurns(512 << 20)
-	ctx, stop := context.WithCancel(t.Context())
-	first := &attempt{ctx: t.Context(), turns: turns, moved: &movement{}}
-	second := &attempt{ctx: ctx, turns: turns, moved: &movement{}}
-	third := &attempt{ctx: t.Context(), turns: turns, moved: &movement{}}
-	first.takeTurn()
-	first.takeTurn() // has it
-
-	stopped := make(chan struct{})
-	go func() { second.takeTurn(); close(stopped) }()
-	had := make(chan struct{})
-	go func() { third.takeTurn(); close(had) }()
-	time.Sleep(maxSilence + maxSilence/2)
-	select {
-	case <-stopped:
-		t.Fatal("the second did not wait")
-	case <-had:
-		t.Fatal("the third did not wait")
-	default:
-	}
-	if third.moved.signs.Load() == 0 {
-		t.Error("waiting does not count as moving")
-	}
-	stop()
-	<-stopped
-	second.endTurn() // which it does not have
-	if len(turns) != 1 {
-		t.Fatalf("%d turns are taken, want the first one's", len(turns))
-	}
-	first.endTurn()
-	<-had
-	first.endTurn()
-	if len(turns) != 1 {
-		t.Fatalf("%d turns are taken, want the third one's", len(turns))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		turns, gone := newTurns(512<<20), errors.New("gone")
+		ctx, stop := context.WithCancelCause(t.Context())
+		first := &attempt{ctx: t.Context(), turns: turns, moved: &movement{}}
+		second := &attempt{ctx: ctx, turns: turns, moved: &movement{}}
+		third := &attempt{ctx: t.Context(), turns: turns, moved: &movement{}}
+		if err := errors.Join(first.takeTurn(), first.takeTurn()); err != nil { // it has it
+			t.Fatal(err)
+		}
+		stopped, had := make(chan error, 1), make(chan error, 1)
+		go func() { stopped <- second.takeTurn() }()
+		go func() { had <- third.takeTurn() }()
+		time.Sleep(10*maxSilence + maxSilence/2)
+		if len(stopped)+len(had) > 0 {
+			t.Fatal("nobody waits")
+		}
+		if signs := third.moved.signs.Load(); signs != 10 {
+			t.Errorf("waiting counts as moving %d times in ten", signs)
+		}
+		stop(gone)
+		if err := <-stopped; !errors.Is(err, gone) {
+			t.Errorf("got %v", err)
+		}
+		second.endTurn() // which it does not have
+		if len(turns) != 1 {
+			t.Fatalf("%d turns are taken, want the first one's", len(turns))
+		}
+		first.endTurn()
+		if err := <-had; err != nil {
+			t.Error(err)
+		}
+		first.endTurn()
+		if len(turns) != 1 {
+			t.Fatalf("%d turns are taken, want the third one's", len(turns))
+		}
+	})
 }

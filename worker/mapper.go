@@ -132,6 +132,7 @@ func (x *mapper) slice(i int) error {
 	if err != nil {
 		return err
 	}
+	defer x.endTurn()
 	defer reader.Close()
 	x.at.reader = reader
 	if err := x.rows(i, reader); err != nil {
@@ -174,7 +175,6 @@ func (x *mapper) rows(i int, reader record.Reader) error {
 	for {
 		if rows == moveRows {
 			move()
-			x.endTurn()
 		}
 		rows++
 		if err := x.next(i, reader); err == io.EOF {
@@ -258,7 +258,9 @@ const huge = 16 << 20
 // identify asks the signature, unless it has answered for the same record before.
 func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 	if len(row.Result) > record.LargeRow {
-		x.takeTurn()
+		if err := x.takeTurn(); err != nil {
+			return nil, err
+		}
 	}
 	if len(row.Result) > memorable {
 		x.moved.signs.Add(1)

@@ -45,6 +45,7 @@ func (x *sideMapper) slice(i int) error {
 	if err != nil {
 		return err
 	}
+	defer x.endTurn()
 	defer reader.Close()
 	x.at.reader = reader
 	for {

@@ -37,7 +37,7 @@ Examples:
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, EnvVars: []string{"DICE_EXPORT_OUTPUT"}, Usage: "local file, which is replaced when all is written (default: standard output)"},
 			&cli.StringFlag{Name: "scratch", EnvVars: []string{"DICE_SCRATCH"}, Usage: "folder for what does not fit into memory (default: the system's)"},
 		},
-		Action: func(c *cli.Context) error { return orLeave(c.Context, func() error { return export(c) }) },
+		Action: export,
 	}
 }
 
@@ -54,11 +54,14 @@ func export(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if file != nil && file.name != "" { // nothing keeps a file waiting
+		return file.close(exportTo(c, file.writer(), bucket))
+	}
 	w := c.App.Writer
 	if file != nil {
 		w = file.writer()
 	}
-	return file.close(exportTo(c, w, bucket))
+	return orLeave(c.Context, func() error { return file.close(exportTo(c, w, bucket)) })
 }
 
 // exportTo writes the labels of a result.
@@ -202,6 +205,8 @@ func writePairs(w io.Writer, pairs *sorter.Sorter) error {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(b, "%s\n{\"id\":%d,\"label\":%s}", comma, id, text)
+		if _, err := fmt.Fprintf(b, "%s\n{\"id\":%d,\"label\":%s}", comma, id, text); err != nil {
+			return err
+		}
 	}
 }

@@ -7,26 +7,34 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the process at once
-	code := run(ctx, os.Args, os.Stdout, os.Stderr)
+	code := run(whileTerminal(ctx), os.Args, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// endings are the signals that end a command in good order. The end of its terminal is none where nohup has it ignored.
-func endings() []os.Signal {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
+// whileTerminal returns a context that also ends with the terminal, which nohup has ignored. Its end is told twice, by the shell
+// and by the kernel, so that the second time must not end the process at once.
+func whileTerminal(ctx context.Context) context.Context {
+	if signal.Ignored(syscall.SIGHUP) {
+		return ctx
 	}
-	return signals
+	ctx, cancel := context.WithCancel(ctx)
+	hungUp := make(chan os.Signal, 1)
+	signal.Notify(hungUp, syscall.SIGHUP)
+	go func() {
+		<-hungUp
+		cancel()
+	}()
+	return ctx
 }
 
 // run runs a command line and returns what the process exits with. Data goes to stdout, talk to stderr.
@@ -35,8 +43,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	app := newApp(data, stderr)
 	app.ExitErrHandler = func(c *cli.Context, _ error) { asLog = c.String("log-format") == "json" } // run decides of the rest
 	err := app.RunContext(ctx, intersperse(app, args))
-	if data.failed != nil && !errors.Is(err, data.failed) {
-		err = errors.Join(err, data.failed)
+	if failed := data.err(); failed != nil && !errors.Is(err, failed) {
+		err = errors.Join(err, failed)
 	}
 	if asLog {
 		complainAsLog(stderr, err)
@@ -49,14 +57,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // output is standard output. It remembers why it could not be written, so that commands need not ask after every line.
 type output struct {
 	to     io.Writer
-	failed error // the first error; nothing is written after it
+	failed atomic.Pointer[error] // the first error; nothing is written after it
 }
 
 func (o *output) Write(p []byte) (n int, err error) {
-	if o.failed == nil {
-		n, o.failed = o.to.Write(p)
+	if err := o.err(); err != nil {
+		return 0, err
 	}
-	return n, o.failed
+	if n, err = o.to.Write(p); err != nil {
+		o.failed.Store(&err)
+	}
+	return n, err
+}
+
+func (o *output) err() error {
+	if failed := o.failed.Load(); failed != nil {
+		return *failed
+	}
+	return nil
 }
 
 // newApp puts the commands together.

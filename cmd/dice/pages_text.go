@@ -34,7 +34,7 @@ A ~port~ and an integer of a result may also be written with a fraction of zeros
 null, and a fraction or a number out of range (of a result: beyond ±2^53) rejects the record. As DECIMAL, they reject the object. A Parquet column of JSON
 may hold a text, number or bool as well; what is of another type rejects its record.
 
-Names count with their case: an object that has ~IP~ or ~Status~ instead of ~ip~ or ~status~ is rejected, and the reason names the column.
+Names count with their case: a Parquet object that has ~IP~ or ~Status~ instead of ~ip~ or ~status~ is rejected, and the reason names the column.
 
 DuckDB's ~read_json~ guesses types: it makes a STRUCT of few MQTT topics or OPC UA nodes, where a MAP is needed, and dates of texts that look
 like some. Declare the column instead: ~read_json('scan.jsonl', columns = {ip: 'VARCHAR', domain: 'VARCHAR', port: 'BIGINT', data: 'JSON'})~.

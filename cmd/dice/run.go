@@ -282,8 +282,8 @@ func report(c *cli.Context, log *slog.Logger, out store.Bucket, result *coordina
 		log.Info("the result is there already, inputs were not looked at again", telemetry.KeyOutput, out.URL())
 	}
 	if result.Elsewhere {
-		log.Warn("the same command made this result in another folder, where its patterns meant other inputs: name another output for those of this folder",
-			"output", out.URL())
+		log.Warn("the same command made this result in another folder, where its patterns may have meant other inputs: name another output for those of this folder",
+			telemetry.KeyOutput, out.URL())
 	}
 	if err := showSummary(c, out); err != nil {
 		return err

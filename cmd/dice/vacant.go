@@ -20,7 +20,7 @@ func refuseResult(ctx context.Context, out store.Bucket) error {
 		switch _, err := out.Stat(ctx, sign.key); {
 		case err == nil:
 			return fmt.Errorf("%w: %s %s", errUsage, out.URL(), sign.message)
-		case !errors.Is(err, store.ErrNotFound):
+		case !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrDenied): // who may only write cannot be told
 			return err
 		}
 	}
@@ -30,10 +30,14 @@ func refuseResult(ctx context.Context, out store.Bucket) error {
 // refuseObjects refuses an output that holds anything, for what would mix with it. Names that patterns pass over, with a dot or an
 // underscore in front, do not count.
 func refuseObjects(ctx context.Context, out store.Bucket) error {
-	return out.List(ctx, "", func(i store.Info) error {
+	err := out.List(ctx, "", func(i store.Info) error {
 		if slices.ContainsFunc(strings.Split(i.Key, "/"), func(s string) bool { return strings.HasPrefix(s, ".") || strings.HasPrefix(s, "_") }) {
 			return nil
 		}
 		return fmt.Errorf("%w: %s/%s: %w: name another output", errUsage, out.URL(), i.Key, store.ErrExists)
 	})
+	if errors.Is(err, store.ErrDenied) { // who may only write cannot be told
+		return nil
+	}
+	return err
 }

@@ -107,6 +107,9 @@ func TestFaultsOfNobody(t *testing.T) {
 		{"/scan/**", ".Trash/", false},
 		{"/scan/.*/a", ".Trash/", true},
 		{"/scan/{a,b/c}", "b/", true},
+		{"/scan/*.{jsonl,gz}", "lost+found/", false},
+		{"/scan/{a,b}/*", "b/", true},
+		{"/scan/{a,b}/*", "c/", false},
 	} {
 		open := func(context.Context, string) (store.Bucket, error) {
 			return faults{key: c.key, fault: faulty}, nil
@@ -114,6 +117,16 @@ func TestFaultsOfNobody(t *testing.T) {
 		if _, err := List(t.Context(), []string{c.pattern}, "", open); errors.Is(err, faulty) != c.want {
 			t.Errorf("%s and %s: got %v", c.pattern, c.key, err)
 		}
+	}
+}
+
+// TestFaultsOfTheOutput: what lies in the output is never read, so that nothing there hinders.
+func TestFaultsOfTheOutput(t *testing.T) {
+	open := func(context.Context, string) (store.Bucket, error) {
+		return faults{key: "out/x.jsonl", fault: errors.New("faulty")}, nil
+	}
+	if _, err := List(t.Context(), []string{"/scan/**"}, "/scan/out", open); !errors.Is(err, ErrNone) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -254,7 +254,7 @@ func (q *Queue) publishOnce(ctx context.Context, tasks []Task) (left []Task, err
 	}
 	for i, f := range futures {
 		if f == nil {
-			return left, fmt.Errorf("send task %s: %w", tasks[i], unsent)
+			return left, errors.Join(err, fmt.Errorf("send task %s: %w", tasks[i], unsent))
 		}
 		select {
 		case ack := <-f.Ok():

@@ -2,6 +2,7 @@ package record
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -174,7 +175,7 @@ func (r *lineReader) take(line []byte) {
 // stop ends the reading at the end of the text or at an error, with what there was of a last line.
 func (r *lineReader) stop(line []byte, err error) {
 	r.done = true
-	if failure := r.text.failure(); failure != nil {
+	if failure := cmp.Or(r.text.failure(), r.split.refused); failure != nil {
 		r.err = failure
 		return
 	}

@@ -17,10 +17,11 @@ type splitter struct {
 	start, end int   // of what is read and not yet handed out
 	offset     int64 // of start in the stream
 	err        error
-	onLarge    func() // called before more than LargeRow octets of a line are held; nil: nobody
+	refused    error        // by onLarge
+	onLarge    func() error // called before more than LargeRow octets of a line are held; nil: nobody
 }
 
-func newSplitter(from io.Reader, limits Limits, onLarge func()) *splitter {
+func newSplitter(from io.Reader, limits Limits, onLarge func() error) *splitter {
 	return &splitter{from: from, limit: limits.Line, keep: limits.Content, buffer: make([]byte, splitOctets), onLarge: onLarge}
 }
 
@@ -81,7 +82,10 @@ func (s *splitter) read() {
 	}
 	if s.end == len(s.buffer) {
 		if s.end >= LargeRow && s.onLarge != nil {
-			s.onLarge()
+			if s.refused = s.onLarge(); s.refused != nil {
+				s.err = s.refused
+				return
+			}
 		}
 		larger := make([]byte, min(2*int64(len(s.buffer)), max(s.limit+1, int64(s.end)+1)))
 		copy(larger, s.buffer)

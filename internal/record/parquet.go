@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -216,7 +217,7 @@ func (r *parquetReader) readRow() {
 	}
 	err := r.settle()
 	if r.shop.ended.Load() { // even a file of few rows may take long
-		r.queue, r.failed = r.queue[:0], context.Cause(r.fetch.ctx)
+		r.queue, r.failed = r.queue[:0], cmp.Or(r.shop.refused, context.Cause(r.fetch.ctx))
 		return
 	}
 	if err != nil {

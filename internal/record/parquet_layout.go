@@ -94,6 +94,7 @@ func (r *parquetReader) bindData(data *column) error {
 		if !isStruct(child) {
 			return fmt.Errorf("column %s is %s where a STRUCT is needed", child.path(), child.typeName())
 		}
+		r.binder.anyCase = !r.mayWant(child)
 		s, err := r.binder.bindSource(child, r.wants)
 		if err != nil {
 			return err
@@ -107,6 +108,12 @@ func (r *parquetReader) bindData(data *column) error {
 		r.addSource(s)
 	}
 	return nil
+}
+
+// mayWant says whether a member of data may hold records of a protocol that is wanted: by its name, or by a column that tells.
+func (r *parquetReader) mayWant(member *column) bool {
+	_, known := r.known[member.name]
+	return member.name != nobody && (known || member.child("protocol") != nil)
 }
 
 // bindTable binds the columns of a side table.

@@ -180,6 +180,32 @@ func TestParquetCaseOfColumns(t *testing.T) {
 	}
 }
 
+// TestParquetCaseOfNobody: a member of data that nobody reads may have what columns it likes.
+func TestParquetCaseOfNobody(t *testing.T) {
+	type member struct {
+		Status string `parquet:"status"`
+		Result struct {
+			A int64 `parquet:"A"`
+		} `parquet:"result"`
+	}
+	type row struct {
+		Data struct {
+			P     member                  `parquet:"p"`
+			Other struct{ Status string } `parquet:"other"`
+			Q     struct{ Result string } `parquet:"q"`
+		} `parquet:"data"`
+	}
+	wants := []Want{{"p", tape.Of[struct {
+		A int64 `tape:"A"`
+	}]()}}
+	rows := make([]row, 1)
+	rows[0].Data.P.Status, rows[0].Data.P.Result.A = "success", 7
+	got, counts := readParquet(t, objectOf("x", writeGo(t, rows)), everything, wants, DefaultLimits)
+	if len(got) != 1 || got[0].Protocol != "p" || got[0].Error != "" || counts.WithRecords != 1 {
+		t.Errorf("got %+v, %+v", got, counts)
+	}
+}
+
 // TestParquetWrongTypes checks that a column of another type rejects what needs it, and no more.
 func TestParquetWrongTypes(t *testing.T) {
 	type row struct {

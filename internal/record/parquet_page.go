@@ -142,11 +142,12 @@ type workshop struct {
 	limits   Limits
 	size     int64 // of the file
 	inflater inflater
-	held     int64       // octets of decompressed pages and dictionaries
-	entries  int64       // that may still be read
-	octets   int64       // that may still be decompressed, or made of what stands once for many values
-	onLarge  func()      // see [Object]
-	ended    atomic.Bool // the context of the reading
+	held     int64        // octets of decompressed pages and dictionaries
+	entries  int64        // that may still be read
+	octets   int64        // that may still be decompressed, or made of what stands once for many values
+	onLarge  func() error // see [Object]
+	ended    atomic.Bool  // the context of the reading
+	refused  error        // by onLarge
 }
 
 // The most that a file may make of itself: a small one that claims billions of values is not read to the end.
@@ -197,7 +198,10 @@ func (w *workshop) hold(octets int64) error {
 // body takes the page behind a header and decompresses it into buffer. plain is what is not compressed whatever the codec.
 func (w *workshop) body(in *stream, h *pageHeader, codec, plain int64, buffer []byte) (page, kept []byte, err error) {
 	if w.onLarge != nil && h.mayBeLarge(w.held) {
-		w.onLarge()
+		if w.refused = w.onLarge(); w.refused != nil {
+			w.ended.Store(true)
+			return nil, buffer, w.refused
+		}
 	}
 	packed, err := in.peek(int(h.packed))
 	if err != nil {

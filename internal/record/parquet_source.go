@@ -57,7 +57,7 @@ func (s *source) results(want int) []*cursor {
 func (b *binder) optional(parent *column, name string) (*column, error) {
 	col := parent.child(name)
 	if col == nil {
-		if other := otherCase(parent, name); other != "" {
+		if other := otherCase(parent, name); other != "" && !b.anyCase {
 			return nil, fmt.Errorf("no column %s but %s", (&column{name: name, parent: parent}).path(), other)
 		}
 		return nil, nil
@@ -97,8 +97,11 @@ func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error)
 	if s.port, err = b.envelopeColumn(parent, "port", isNumber, "a port"); err != nil {
 		return nil, err
 	}
+	if _, err := b.optional(parent, "timestamp"); err != nil {
+		return nil, err
+	}
 	s.time, s.noTime = b.envelopeColumn(parent, "timestamp", isTime, "a TIMESTAMP, a DATE or an RFC 3339 string")
-	if col := parent.child("timestamp"); s.noTime != nil && col != nil && col.leaf >= 0 && col.repetition != repRepeated {
+	if col := parent.child("timestamp"); s.noTime != nil && col.leaf >= 0 && col.repetition != repRepeated {
 		s.wrongTime = b.cursorOf(col, true)
 	}
 	s.trees, s.faults = make([]*bound, len(wants)), make([]error, len(wants))

@@ -98,8 +98,8 @@ type spelling struct {
 	places []int64 // in the record, of the certificates that one text mentions
 }
 
-// spelled appends a struct, list or map that the leaf at hand holds as JSON text, as tables have it whose schema does not
-// know the members. It reads like the same value in a scan that is JSON: a text that spells another value does not fit.
+// spelled appends a value that the leaf at hand holds as JSON text: a struct, list or map of tables whose schema does not know
+// the members, or anything in a column of JSON. It reads like the same value in a scan that is JSON: a text that spells another value does not fit.
 func (e *emitter) spelled(dst []byte, b *bound, leaf *cursor) ([]byte, bool) {
 	s, text := &e.texts, leaf.bytes()
 	if int64(len(text)) > e.limits.Line {

@@ -22,8 +22,9 @@ type Object struct {
 	io.ReaderAt
 	Text bool // it holds lines, whatever its name says: it was unpacked
 
-	// OnLarge, if set, is called before a row that may have more than LargeRow octets is read. It may block.
-	OnLarge func()
+	// OnLarge, if set, is called before a row that may have more than LargeRow octets is read. It may block. Its error ends
+	// the reading.
+	OnLarge func() error
 }
 
 // Slice is a part of an object: the Parquet row groups, or the lines, whose first byte lies in [From, To). In a
