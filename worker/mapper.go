@@ -230,7 +230,7 @@ func (x *mapper) record(slice int, row *record.Row) error {
 	switch {
 	case err != nil:
 		return x.rejected(slice, &record.RowError{
-			Row: row.Row, Member: row.Member, Want: row.Want, Err: err,
+			Row: row.Row, Member: row.Member, Want: row.Want, IP: row.IP, Err: err,
 		})
 	case !a.kept:
 		counts.Filtered++

@@ -27,6 +27,9 @@ func (x *mapper) rejected(slice int, bad *record.RowError) error {
 		}
 	}
 	row := RejectRow{Rows: bad.Rows, Reason: words.Cut(bad.Err.Error(), maxReason), Content: string(bad.Content)}
+	if addr, ok := parseAddress(bad.IP); ok && x.exclude.contain(addr) {
+		row.Content = "" // which its network does not want kept
+	}
 	switch {
 	case bad.Want >= 0 && bad.Member >= 0:
 		row.Protocol = x.protocols[bad.Want].Name

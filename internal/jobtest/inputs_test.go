@@ -238,16 +238,23 @@ func TestAddressesAreComparedInCanonicalForm(t *testing.T) {
 	}
 }
 
-// TestExclude: excluded networks are counted and leave nothing else.
+// TestExclude: excluded networks are counted and leave nothing else, but that records of theirs cannot be read.
 func TestExclude(t *testing.T) {
 	dir := t.TempDir()
-	write(t, dir, "a.jsonl", []byte(xmpp("192.0.2.1")+"\n"+xmpp("198.51.100.1")+"\n"+xmpp("2001:db8::2")))
+	unreadable := func(ip string) string { return strings.Replace(xmpp(ip), `"banner":"`, `"banner":7,"x":"`, 1) }
+	write(t, dir, "a.jsonl", []byte(strings.Join([]string{
+		xmpp("192.0.2.1"), xmpp("198.51.100.1"), xmpp("2001:db8::2"), unreadable("192.0.2.7"), unreadable("198.51.100.7"),
+	}, "\n")))
 	command := Command(filepath.Join(dir, "*"))
 	command.Options.Exclude = []string{"192.0.2.0/24", "2001:db8::/32"}
 	files := Files(t, Run(t, Options{Command: command}).Out)
 	rows := Table[Row](t, files, shard.ProtocolTable("xmpp"))
 	if len(rows) != 1 || *rows[0].IP != "198.51.100.1" || Manifest(t, files).Records.Excluded != 2 {
 		t.Errorf("%d rows, %+v", len(rows), Manifest(t, files).Records)
+	}
+	rejects := Table[Reject](t, files, shard.RejectsTable)
+	if len(rejects) != 2 || rejects[0].Content != nil || rejects[1].Content == nil || !strings.Contains(*rejects[1].Content, "198.51.100.7") {
+		t.Errorf("rejects %+v", rejects)
 	}
 }
 

@@ -115,7 +115,7 @@ func (r *lineReader) record() (*Row, error) {
 	response := &r.parser.responses[i]
 	if response.err != nil {
 		reject := r.reject(r.line, response.err)
-		reject.Rows, reject.Member, reject.Want = 0, i, response.want
+		reject.Rows, reject.Member, reject.Want, reject.IP = 0, i, response.want, r.parser.ip
 		return nil, reject
 	}
 	r.row = Row{Row: r.counts.Lines, IP: r.parser.ip, Domain: r.parser.domain, Port: r.parser.port}

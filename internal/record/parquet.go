@@ -269,7 +269,7 @@ func (r *parquetReader) put(row Row, err error, content []byte) {
 		return
 	}
 	r.queue = append(r.queue, outcome{err: &RowError{
-		Object: r.object, Row: row.Row, Member: row.Member, Want: row.Want, Content: r.excerpt(content), Err: err,
+		Object: r.object, Row: row.Row, Member: row.Member, Want: row.Want, IP: row.IP, Content: r.excerpt(content), Err: err,
 	}})
 }
 

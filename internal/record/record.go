@@ -90,10 +90,11 @@ type Counts struct {
 // RowError rejects a row, or one record of a row, or (Rows > 1) a run of rows that share a fault.
 type RowError struct {
 	Object  string
-	Row     int64 // first row concerned, in the slice, from 1; 0: the object as a whole
-	Rows    int64 // how many physical rows are lost by it; 0: only the record
-	Member  int   // of a record; -1: not a matter of one record
-	Want    int   // of a record whose protocol is known, else Other
+	Row     int64  // first row concerned, in the slice, from 1; 0: the object as a whole
+	Rows    int64  // how many physical rows are lost by it; 0: only the record
+	Member  int    // of a record; -1: not a matter of one record
+	Want    int    // of a record whose protocol is known, else Other
+	IP      []byte // of a record, as given; valid until the next call of Next
 	Content []byte
 	Err     error
 }
