@@ -61,7 +61,14 @@ func listMany(t *testing.T, b store.Bucket) {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			if err := b.Create(t.Context(), want[i], []byte{1}); err != nil {
+			err := b.Create(t.Context(), want[i], []byte{1})
+			if errors.Is(err, store.ErrExists) { // a server with much to do may lose an answer: then it is this one's own
+				var there []byte
+				if there, err = b.Get(t.Context(), want[i], 1); err == nil {
+					wantBytes(t, there, []byte{1})
+				}
+			}
+			if err != nil {
 				t.Error(err)
 			}
 		})
