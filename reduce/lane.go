@@ -162,14 +162,14 @@ const (
 
 // appendAddress appends an address, IPv4 in its canonical text form as four octets.
 func appendAddress(dst, text []byte) []byte {
-	if b, ok := ParseIPv4(text); ok {
+	if b, ok := parseIPv4(text); ok {
 		return append(append(dst, addressIPv4), b[:]...)
 	}
 	return appendBytes(append(dst, addressText), text)
 }
 
-// ParseIPv4 reads the one canonical form of an IPv4 address.
-func ParseIPv4(text []byte) (addr [4]byte, ok bool) {
+// parseIPv4 reads the one canonical form of an IPv4 address.
+func parseIPv4(text []byte) (addr [4]byte, ok bool) {
 	at := 0
 	for i := range addr {
 		if i > 0 {

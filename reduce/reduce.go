@@ -62,6 +62,15 @@ type Holder struct {
 // hostSize is the length of a packed address of a host.
 const hostSize = 17
 
+// ParseAddress reads an address, without its zone. One of IPv4 that is written as IPv6 (::ffff:192.0.2.1) is that host's.
+func ParseAddress(text []byte) (addr netip.Addr, ok bool) {
+	if four, ok := parseIPv4(text); ok {
+		return netip.AddrFrom4(four), true
+	}
+	addr, err := netip.ParseAddr(string(text))
+	return addr.WithZone("").Unmap(), err == nil
+}
+
 // appendHost packs an IP address so that addresses sort numerically, IPv4 first.
 func appendHost(dst []byte, addr netip.Addr) []byte {
 	if addr.Is4() {

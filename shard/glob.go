@@ -51,7 +51,7 @@ func MayHold(rest, folder string) bool {
 		return true
 	}
 	if strings.Contains(rest, "**") {
-		return !hiddenElement(folder)
+		return !IsHidden(folder)
 	}
 	named, elements := strings.Split(rest, "/"), strings.Split(folder, "/")
 	above := strings.Join(named[:min(len(named), len(elements))], "/")
@@ -63,24 +63,25 @@ func MayHold(rest, folder string) bool {
 func hidden(rest, at, key string) bool {
 	if named := strings.Split(rest, "/"); strings.Count(rest, "/") == strings.Count(at, "/") && !strings.Contains(rest, "**") {
 		for i, element := range strings.Split(at, "/") {
-			if isHidden(element) && !isHidden(named[i]) {
+			if isHiddenElement(element) && !isHiddenElement(named[i]) {
 				return true
 			}
 		}
-		return hiddenElement(strings.TrimPrefix(key, at))
+		return IsHidden(strings.TrimPrefix(key, at))
 	}
-	return hiddenElement(key)
+	return IsHidden(key)
 }
 
-func hiddenElement(key string) bool {
+// IsHidden says whether a key has an element that begins with "_" or ".", which patterns pass over unless they name it.
+func IsHidden(key string) bool {
 	for element := range strings.SplitSeq(key, "/") {
-		if isHidden(element) {
+		if isHiddenElement(element) {
 			return true
 		}
 	}
 	return false
 }
 
-func isHidden(element string) bool {
+func isHiddenElement(element string) bool {
 	return strings.HasPrefix(element, "_") || strings.HasPrefix(element, ".")
 }

@@ -213,7 +213,7 @@ func (x *mapper) record(slice int, row *record.Row) error {
 		return nil
 	}
 	counts := &x.result.Protocols[row.Want]
-	x.addr, x.hasIP = parseAddress(row.IP)
+	x.addr, x.hasIP = reduce.ParseAddress(row.IP)
 	if len(x.exclude) > 0 && x.hasIP && x.exclude.contain(x.addr) {
 		counts.Excluded++
 		return nil
@@ -237,15 +237,6 @@ func (x *mapper) record(slice int, row *record.Row) error {
 		return nil
 	}
 	return x.kept(slice, row, a)
-}
-
-// parseAddress reads an address, without its zone. One of IPv4 that is written as IPv6 (::ffff:192.0.2.1) is that host's.
-func parseAddress(text []byte) (addr netip.Addr, ok bool) {
-	if four, ok := reduce.ParseIPv4(text); ok {
-		return netip.AddrFrom4(four), true
-	}
-	addr, err := netip.ParseAddr(string(text))
-	return addr.WithZone("").Unmap(), err == nil
 }
 
 // memorable is up to how many octets of a record the answer is remembered: longer ones hardly come again, and each copy of

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dice-engine/dice/internal/record"
 	"github.com/dice-engine/dice/internal/tape"
+	"github.com/dice-engine/dice/reduce"
 )
 
 var sideShape = tape.Of[record.SideRow]()
@@ -80,7 +81,7 @@ func (x *sideMapper) rejected(slice int, err error) error {
 func (x *sideMapper) offer(row *record.Row) error {
 	x.row++
 	ip, certificate := readSide(row.Result)
-	addr, ok := parseAddress(ip)
+	addr, ok := reduce.ParseAddress(ip)
 	if !ok || certificate == 0 {
 		return nil
 	}

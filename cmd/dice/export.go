@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/netip"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
@@ -16,6 +15,7 @@ import (
 
 	sorter "github.com/dice-engine/dice/internal/run" // run is what main calls
 	"github.com/dice-engine/dice/internal/store"
+	"github.com/dice-engine/dice/reduce"
 	"github.com/dice-engine/dice/shard"
 )
 
@@ -143,14 +143,13 @@ func collect(pairs *sorter.Sorter, protocol string, object io.ReaderAt, size int
 	}
 }
 
-// hostOf returns what identifies the host of a row. Its address is read as worker reads it: without a zone, and one of IPv4 that
-// is written as IPv6 is that host's.
+// hostOf returns what identifies the host of a row.
 func hostOf(row exportRow) string {
 	if row.IP == "" {
 		return row.Domain
 	}
-	if addr, err := netip.ParseAddr(row.IP); err == nil {
-		return addr.WithZone("").Unmap().String()
+	if addr, ok := reduce.ParseAddress([]byte(row.IP)); ok {
+		return addr.String()
 	}
 	return row.IP
 }

@@ -72,12 +72,3 @@ func limitTable(w io.Writer) {
 		fmt.Fprintf(w, "| %s | %s |\n", what, most)
 	}
 }
-
-// sizeText writes a number of octets as people do, and parseSize reads.
-func sizeText(n int64) string {
-	units := []string{"octets", "KiB", "MiB"}
-	for n%1024 == 0 && len(units) > 1 {
-		n, units = n/1024, units[1:]
-	}
-	return fmt.Sprintf("%d %s", n, units[0])
-}

@@ -31,3 +31,12 @@ func parseSize(s string) (int64, error) {
 	}
 	return int64(n * factor), nil
 }
+
+// sizeText writes a number of octets as people do, and parseSize reads.
+func sizeText(n int64) string {
+	units := []string{"octets", "KiB", "MiB"}
+	for n%1024 == 0 && len(units) > 1 {
+		n, units = n/1024, units[1:]
+	}
+	return fmt.Sprintf("%d %s", n, units[0])
+}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/shard"
@@ -27,11 +25,10 @@ func refuseResult(ctx context.Context, out store.Bucket) error {
 	return nil
 }
 
-// refuseObjects refuses an output that holds anything, for what would mix with it. Names that patterns pass over, with a dot or an
-// underscore in front, do not count.
+// refuseObjects refuses an output that holds anything, for what would mix with it. Names that patterns pass over do not count.
 func refuseObjects(ctx context.Context, out store.Bucket) error {
 	err := out.List(ctx, "", func(i store.Info) error {
-		if slices.ContainsFunc(strings.Split(i.Key, "/"), func(s string) bool { return strings.HasPrefix(s, ".") || strings.HasPrefix(s, "_") }) {
+		if shard.IsHidden(i.Key) {
 			return nil
 		}
 		return fmt.Errorf("%w: %s/%s: %w: name another output", errUsage, out.URL(), i.Key, store.ErrExists)

@@ -31,7 +31,6 @@ type bound struct {
 type binder struct {
 	shop    *workshop
 	cursors map[int]*cursor
-	anyCase bool // columns of the envelope may be there in another case, as nobody reads the records
 }
 
 // cursorOf returns the cursor of a leaf column.

@@ -10,6 +10,9 @@ import (
 // bindScan finds out the layout and binds the columns of records.
 func (r *parquetReader) bindScan() (err error) {
 	b, root := &r.binder, r.meta.root
+	if err := checkCase(root, "ip", "domain"); err != nil {
+		return err
+	}
 	if r.ip, err = b.envelopeColumn(root, "ip", isText, "a string"); err != nil {
 		return err
 	}
@@ -29,6 +32,9 @@ func (r *parquetReader) bindScan() (err error) {
 		err = r.bindData(data)
 	}
 	if err == nil {
+		err = checkCase(root, "port")
+	}
+	if err == nil {
 		r.port, err = b.envelopeColumn(root, "port", isNumber, "a port")
 	}
 	return err
@@ -46,6 +52,9 @@ func unlessCase(col *column, names ...string) (hint string) {
 
 // bindRows binds the notebook's layout, in which each row is a record.
 func (r *parquetReader) bindRows(root *column) error {
+	if err := checkCase(root, recordColumns...); err != nil {
+		return err
+	}
 	s, err := r.binder.bindSource(root, r.wants)
 	if err != nil {
 		return err
@@ -94,7 +103,11 @@ func (r *parquetReader) bindData(data *column) error {
 		if !isStruct(child) {
 			return fmt.Errorf("column %s is %s where a STRUCT is needed", child.path(), child.typeName())
 		}
-		r.binder.anyCase = !r.mayWant(child)
+		if r.mayWant(child) {
+			if err := checkCase(child, recordColumns...); err != nil {
+				return err
+			}
+		}
 		s, err := r.binder.bindSource(child, r.wants)
 		if err != nil {
 			return err
@@ -121,10 +134,10 @@ func (r *parquetReader) bindTable() error {
 	shape, root := r.wants[0].Result.Root, r.meta.root
 	var names []string
 	for _, f := range shape.Fields {
-		if _, err := r.binder.optional(root, f.Names[0]); err != nil {
-			return err
-		}
 		names = append(names, f.Names...)
+	}
+	if err := checkCase(root, names...); err != nil {
+		return err
 	}
 	tree, err := r.binder.structure(shape, root)
 	if err != nil {

@@ -52,27 +52,33 @@ func (s *source) results(want int) []*cursor {
 	return all
 }
 
-// optional finds a column of the envelope that is not always null; nil if there is none. One that differs from it by nothing but
-// case is an error: it would be passed over, and its scan look like one of hosts without addresses, say.
-func (b *binder) optional(parent *column, name string) (*column, error) {
-	col := parent.child(name)
-	if col == nil {
-		if other := otherCase(parent, name); other != "" && !b.anyCase {
-			return nil, fmt.Errorf("no column %s but %s", (&column{name: name, parent: parent}).path(), other)
+// checkCase fails where one of the columns is not there, but one that differs from it by nothing but case: it would be passed
+// over, and the scan look like one of hosts without addresses, say.
+func checkCase(parent *column, names ...string) error {
+	for _, name := range names {
+		if other := otherCase(parent, name); other != "" && parent.child(name) == nil {
+			return fmt.Errorf("no column %s but %s", (&column{name: name, parent: parent}).path(), other)
 		}
-		return nil, nil
 	}
-	if col.means == meansNull {
-		return nil, nil
+	return nil
+}
+
+// recordColumns are the columns of a record beside its host's.
+var recordColumns = []string{"protocol", "status", "port", "timestamp", "result"}
+
+// optional finds a column of the envelope that is not always null; nil if there is none.
+func (b *binder) optional(parent *column, name string) *column {
+	if col := parent.child(name); col != nil && col.means != meansNull {
+		return col
 	}
-	return col, nil
+	return nil
 }
 
 // envelopeColumn is the cursor of a column of the envelope, nil if there is none.
 func (b *binder) envelopeColumn(parent *column, name string, fits func(*column) bool, need string) (*cursor, error) {
-	col, err := b.optional(parent, name)
+	col := b.optional(parent, name)
 	if col == nil {
-		return nil, err
+		return nil, nil
 	}
 	if col.leaf < 0 || col.repetition == repRepeated || !fits(col) {
 		return nil, fmt.Errorf("column %s is %s where %s is needed", col.path(), col.typeName(), need)
@@ -97,20 +103,14 @@ func (b *binder) bindSource(parent *column, wants []Want) (s *source, err error)
 	if s.port, err = b.envelopeColumn(parent, "port", isNumber, "a port"); err != nil {
 		return nil, err
 	}
-	if _, err := b.optional(parent, "timestamp"); err != nil {
-		return nil, err
-	}
 	s.time, s.noTime = b.envelopeColumn(parent, "timestamp", isTime, "a TIMESTAMP, a DATE or an RFC 3339 string")
 	if col := parent.child("timestamp"); s.noTime != nil && col.leaf >= 0 && col.repetition != repRepeated {
 		s.wrongTime = b.cursorOf(col, true)
 	}
 	s.trees, s.faults = make([]*bound, len(wants)), make([]error, len(wants))
-	result, err := b.optional(parent, "result")
+	result := b.optional(parent, "result")
 	switch {
 	case result == nil:
-		if err != nil {
-			return nil, err
-		}
 	case result.repetition != repRepeated && (isText(result) || isJSON(result)):
 		s.text = b.cursorOf(result, true)
 	default:

@@ -81,7 +81,7 @@ func (c *counter) done(start time.Time, bytes int, err error) {
 	c.bytes.Add(int64(bytes))
 }
 
-// WithStats returns the bucket with its calls counted. Around a bucket of Dial it counts calls, below its retries tries.
+// WithStats returns the bucket with its calls counted. Around a bucket of Dial it counts calls, below its retries it counts tries.
 func WithStats(b Bucket) (Bucket, *Stats) {
 	s := &Stats{}
 	return &statsBucket{next: b, s: s}, s
