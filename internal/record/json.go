@@ -1,6 +1,7 @@
 package record
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -58,6 +59,7 @@ type jsonParser struct {
 	scratch []byte   // one such text
 	names   [][]byte // stack of the names met in the objects that are open
 	offsets []int    // stack of the values of objects whose members are out of order
+	orders  struct{ line, data, response sequence }
 }
 
 func newJSONParser(wants []Want, limits Limits) *jsonParser {
@@ -74,7 +76,7 @@ func newJSONParser(wants []Want, limits Limits) *jsonParser {
 // Buffers of up to that many octets, and stacks of up to that many entries, are kept from one text to the next.
 const (
 	retained        = 4 << 20
-	retainedEntries = 64 << 10
+	retainedEntries = 1 << 10
 )
 
 // again returns a buffer emptied for its next use, or none if it has grown too large.
@@ -88,8 +90,7 @@ func again[T any](buffer []T, most int) []T {
 // reset starts on a new text.
 func (p *jsonParser) reset(text []byte) error {
 	p.clear()
-	p.text, p.at, p.depth = text, 0, 0
-	p.ip, p.domain, p.port = nil, nil, 0
+	p.text, p.at, p.depth, p.port = text, 0, 0, 0
 	p.startRecord()
 	if utf8.Valid(text) {
 		return nil
@@ -104,12 +105,20 @@ func (p *jsonParser) reset(text []byte) error {
 	return p.broken("octet 0x%02x is not UTF-8", text[p.at])
 }
 
-// clear drops the results of the last text, and the room that a very long one took.
+// clear drops the results of the last text, and the room that a very long one took. Nothing holds on to the text.
 func (p *jsonParser) clear() {
-	p.text = nil
-	p.responses, p.tapes, p.certificates = p.responses[:0], again(p.tapes, retained), again(p.certificates, retainedEntries)
-	p.arena, p.scratch = again(p.arena, retained), again(p.scratch, retained)
-	p.names, p.offsets = again(p.names, retainedEntries), p.offsets[:0]
+	p.text, p.ip, p.domain = nil, nil, nil
+	clear(p.responses)
+	p.responses, p.tapes = p.responses[:0], again(p.tapes, retained)
+	p.arena, p.scratch, p.offsets = again(p.arena, retained), again(p.scratch, retained), p.offsets[:0]
+	p.certificates, p.names = forget(p.certificates), forget(p.names)
+}
+
+// forget is again for a stack of texts, of which none is kept, those that were taken from it included.
+func forget(texts [][]byte) [][]byte {
+	texts = again(texts, retainedEntries)
+	clear(texts[:cap(texts)])
+	return texts
 }
 
 // startRecord forgets what is counted per record.
@@ -187,33 +196,6 @@ func (p *jsonParser) more(first bool, closing byte) (bool, error) {
 	return false, p.expected("a comma or the closing bracket")
 }
 
-// member takes the name of an object's next member and its colon, or the closing bracket: then ok is false.
-func (p *jsonParser) member(first bool) (raw []byte, escaped, ok bool, err error) {
-	if ok, err = p.more(first, '}'); !ok || err != nil {
-		return nil, false, false, err
-	}
-	if p.peek() != '"' {
-		return nil, false, false, p.expected("a member's name")
-	}
-	if raw, escaped, err = p.quoted(); err != nil {
-		return nil, false, false, err
-	}
-	if p.peek() != ':' {
-		return nil, false, false, p.expected("a colon")
-	}
-	p.at++
-	return raw, escaped, true, nil
-}
-
-// name is member with the name's escapes resolved.
-func (p *jsonParser) name(first bool) (name []byte, ok bool, err error) {
-	raw, escaped, ok, err := p.member(first)
-	if escaped {
-		raw = p.keep(raw)
-	}
-	return raw, ok, err
-}
-
 // keep resolves escapes into the arena.
 func (p *jsonParser) keep(raw []byte) []byte {
 	start := len(p.arena)
@@ -251,8 +233,8 @@ func plainEnd(text []byte, i int) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(text); i += 8 {
 		v := binary.LittleEndian.Uint64(text[i:])
-		quote, slash := v^(ones*'"'), v^(ones*'\\')
-		found := ((quote-ones)&^quote | (slash-ones)&^slash | (v-ones*0x20)&^v) & highs
+		low, slash := v^(ones*0x02), v^(ones*'\\') // below 0x21 in low: control characters and the quote
+		found := ((low-ones*0x21)&^low | (slash-ones)&^slash) & highs
 		if found != 0 {
 			return i + bits.TrailingZeros64(found)/8
 		}
@@ -283,21 +265,21 @@ func hex4(s []byte) (r rune, ok bool) {
 	if len(s) < 4 {
 		return 0, false
 	}
-	for _, c := range s[:4] {
-		switch {
-		case '0' <= c && c <= '9':
-			c -= '0'
-		case 'a' <= c && c <= 'f':
-			c -= 'a' - 10
-		case 'A' <= c && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return 0, false
-		}
-		r = r<<4 | rune(c)
-	}
-	return r, true
+	a, b, c, d := hexDigits[s[0]], hexDigits[s[1]], hexDigits[s[2]], hexDigits[s[3]]
+	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), a|b|c|d < 16
 }
+
+// hexDigits are the values of hexadecimal digits; 255 for other octets.
+var hexDigits = func() (values [256]uint8) {
+	for c := range values {
+		values[c] = 255
+	}
+	for v, c := range []byte("0123456789abcdef") {
+		values[c] = uint8(v)
+		values[bytes.ToUpper([]byte{c})[0]] = uint8(v)
+	}
+	return values
+}()
 
 // unescape appends the text of a string that quoted has taken. Half a surrogate pair becomes U+FFFD.
 func unescape(dst, raw []byte) []byte {

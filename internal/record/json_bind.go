@@ -8,8 +8,10 @@ type binding struct {
 	node   *tape.Node
 	elem   *binding
 	names  []string
+	quoted [][]byte   // by position: the name as scanners write it, with its colon
 	fields []int      // by position: the field's index
 	values []*binding // by position
+	follow []int      // by position + 1: which one came after it last time; at 0: which one was first
 	place  map[string]int
 }
 
@@ -33,18 +35,14 @@ func newBinding(n *tape.Node) *binding {
 		for _, name := range field.Names {
 			b.place[name] = len(b.names)
 			b.names = append(b.names, name)
+			b.quoted = append(b.quoted, appendName(nil, name))
 			b.fields = append(b.fields, i)
 			b.values = append(b.values, value)
 		}
 	}
-	return b
-}
-
-// find returns the position of a name; guess is where it is likely to be.
-func (b *binding) find(name []byte, guess int) (position int, ok bool) {
-	if guess < len(b.names) && b.names[guess] == string(name) {
-		return guess, true
+	b.follow = make([]int, len(b.names)+1)
+	for i := range b.names {
+		b.follow[i] = i
 	}
-	position, ok = b.place[string(name)]
-	return position, ok
+	return b
 }

@@ -52,7 +52,7 @@ func (p *jsonParser) parseLine(text []byte) error {
 	if p.peek() != '{' {
 		return p.broken("line is not an object")
 	}
-	if err := p.object(p.lineMember); err != nil {
+	if err := p.object(&p.orders.line, p.lineMember); err != nil {
 		return err
 	}
 	return p.end()
@@ -85,18 +85,18 @@ func (p *jsonParser) fill(row *Row, i int) {
 }
 
 // object takes an object whose names may not repeat, member by member.
-func (p *jsonParser) object(take func(name []byte) error) error {
+func (p *jsonParser) object(s *sequence, take func(name []byte) error) error {
 	if err := p.enter(); err != nil {
 		return err
 	}
 	base := len(p.names)
-	for first := true; ; first = false {
-		name, ok, err := p.name(first)
+	for i := 0; ; i++ {
+		name, ok, err := p.next(s, i)
 		if err != nil {
 			return err
 		}
 		if !ok {
-			return p.repeated(base)
+			return p.differ(s, base)
 		}
 		if err := p.note(name); err != nil {
 			return err
@@ -131,7 +131,7 @@ func (p *jsonParser) data() error {
 	if p.peek() != '{' {
 		return p.unlike("an object")
 	}
-	return p.object(p.response)
+	return p.object(&p.orders.data, p.response)
 }
 
 // response takes one member of data. What is wrong with it alone stays in its err.
@@ -149,7 +149,7 @@ func (p *jsonParser) response(name []byte) error {
 	case p.peek() != '{':
 		err = p.unlike("an object")
 	default:
-		err = p.object(p.responseMember)
+		err = p.object(&p.orders.response, p.responseMember)
 	}
 	if err = r.reject(err); err != nil {
 		return err

@@ -1,9 +1,7 @@
 package record
 
 import (
-	"bytes"
 	"errors"
-	"slices"
 
 	"github.com/dice-engine/dice/internal/tape"
 )
@@ -27,24 +25,18 @@ func (p *jsonParser) orderedMembers(dst []byte, b *binding) ([]byte, error) {
 	}
 	base, last, written := len(p.names), -1, -1
 	for first := true; ; first = false {
-		name, ok, err := p.name(first)
-		if err != nil {
+		position, ok, err := p.position(b, last, first)
+		switch {
+		case err != nil:
 			return dst, err
-		}
-		if !ok {
+		case !ok:
 			return append(dst, tape.End), p.repeated(base)
-		}
-		position, known := b.find(name, last+1)
-		if !known {
-			if err := p.note(name); err != nil {
-				return dst, err
-			}
+		case position < 0:
 			if err := p.skip(); err != nil {
 				return dst, err
 			}
 			continue
-		}
-		if position <= last {
+		case position <= last:
 			return dst, errOrder
 		}
 		last = position
@@ -126,7 +118,7 @@ func (p *jsonParser) findMembers(b *binding, base int) error {
 		if !ok {
 			return p.repeated(names)
 		}
-		position, known := b.find(name, 0)
+		position, known := b.place[string(name)]
 		switch {
 		case !known:
 			err = p.note(name)
@@ -142,54 +134,6 @@ func (p *jsonParser) findMembers(b *binding, base int) error {
 			return err
 		}
 	}
-}
-
-// note puts a name on the stack, where repeated finds it.
-func (p *jsonParser) note(name []byte) error {
-	if len(p.names) >= p.limits.Elements {
-		return p.tooLarge("number of members", int64(p.limits.Elements))
-	}
-	p.names = append(p.names, name)
-	return nil
-}
-
-// repeated checks that the names from base on differ, and takes them from the stack.
-func (p *jsonParser) repeated(base int) error {
-	names := p.names[base:]
-	p.names = p.names[:base]
-	if name, again := repeatedName(names); again {
-		return p.misfit("member %.64q is repeated", name)
-	}
-	return nil
-}
-
-// repeatedName finds a name that stands twice. Scanners print maps in order, so that case comes first; it may reorder
-// names.
-func repeatedName(names [][]byte) ([]byte, bool) {
-	sorted := true
-	for i := 1; i < len(names) && sorted; i++ {
-		sorted = bytes.Compare(names[i-1], names[i]) < 0
-	}
-	if sorted {
-		return nil, false
-	}
-	if len(names) > scanned {
-		slices.SortFunc(names, bytes.Compare)
-		for i := 1; i < len(names); i++ {
-			if bytes.Equal(names[i-1], names[i]) {
-				return names[i], true
-			}
-		}
-		return nil, false
-	}
-	for i, name := range names {
-		for _, other := range names[:i] {
-			if bytes.Equal(name, other) {
-				return name, true
-			}
-		}
-	}
-	return nil, false
 }
 
 // elem appends one element of a list, or one value of a map with its key.
