@@ -19,5 +19,8 @@ func Room[T any](s []T, n int) []T {
 	return s
 }
 
+// By makes a buffer longer by n values, which are not set.
+func By[T any](s []T, n int) []T { return slices.Grow(Room(s, n), n)[:len(s)+n] }
+
 // Append appends more values.
 func Append[T any](dst, more []T) []T { return append(Room(dst, len(more)), more...) }

@@ -31,14 +31,13 @@ type cursor struct {
 	encoding int64
 	encoded  []byte
 
-	i, n  int // entry in the batch
-	v     int // its value in the batch, where it has one
+	i, n  int   // entry in the batch: where there is one, the column has no fault
+	v     int   // its value in the batch, where it has one
+	begun int64 // rows of the row group whose first entry has been passed
+	fault error
 	def   [batchSize]uint8
 	rep   [batchSize]uint8
 	batch batch
-
-	begun int64 // rows of the row group whose first entry has been passed
-	fault error
 }
 
 // open places the cursor before the first entry of a chunk.
@@ -58,7 +57,9 @@ func (c *cursor) level() uint8 {
 	return c.firstLevel()
 }
 
-// firstLevel is level at the beginning of a batch.
+// firstLevel is level at the beginning of a batch. It is kept out of level, which is then small enough to stand where it is called.
+//
+//go:noinline
 func (c *cursor) firstLevel() uint8 {
 	if c.fill() {
 		return c.def[c.i]
@@ -78,9 +79,20 @@ func (c *cursor) next() uint8 {
 }
 
 // present says whether the entry at hand has a value.
-func (c *cursor) present() bool { return c.level() == c.col.def && c.fault == nil }
+func (c *cursor) present() bool {
+	if c.i < c.n {
+		return c.def[c.i] == c.col.def
+	}
+	return c.firstPresent()
+}
 
-// bytes is the value at hand of a column of strings. It is valid until the cursor moves.
+// firstPresent is present at the beginning of a batch.
+//
+//go:noinline
+func (c *cursor) firstPresent() bool { return c.firstLevel() == c.col.def && c.fault == nil }
+
+// bytes is the value at hand of a column of strings. It is valid until the cursor reads the next batch: in a column without
+// repetition, until the next row is read.
 func (c *cursor) bytes() []byte {
 	b := &c.batch
 	return b.octets[b.from[c.v]:b.to[c.v]]
@@ -97,7 +109,7 @@ func (c *cursor) advance() {
 	if c.def[c.i] == c.col.def {
 		c.v++
 	}
-	if c.rep[c.i] == 0 {
+	if c.flat || c.rep[c.i] == 0 {
 		c.begun++
 	}
 	c.i++
@@ -172,12 +184,15 @@ func (c *cursor) decode(n int) error {
 			return fmt.Errorf("decode definition levels: %w", err)
 		}
 		filled = 0
-		for _, def := range c.def[:n] {
+		highest := uint8(0)
+		for _, def := range c.def[:n] { // without a branch that hangs on the data
 			if def == c.col.def {
 				filled++
-			} else if def > c.col.def {
-				return errors.New("definition level out of range")
 			}
+			highest = max(highest, def)
+		}
+		if highest > c.col.def {
+			return errors.New("definition level out of range")
 		}
 	}
 	if filled > 0 && !c.levelsOnly {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dice-engine/dice/internal/grow"
 	"github.com/dice-engine/dice/internal/tape"
 )
 
@@ -41,8 +42,7 @@ type parquetReader struct {
 	failed  error
 	detach  func() bool // from that context
 
-	ipText, domainText []byte
-	rowLost            bool // the row at hand is rejected as a whole
+	rowLost bool // the row at hand is rejected as a whole
 }
 
 // outcome is a record or the reason why there is none.
@@ -206,14 +206,15 @@ func (r *parquetReader) Next() (*Row, error) {
 
 // readRow reads all records of the next row into the queue.
 func (r *parquetReader) readRow() {
+	clear(r.queue) // it holds on to pages
 	r.queue, r.next, r.rowLost = r.queue[:0], 0, false
 	r.row++
 	r.left--
-	top := Row{Row: r.row, IP: copyText(&r.ipText, r.ip), Domain: copyText(&r.domainText, r.domain)}
+	top := host{ip: textOf(r.ip), domain: textOf(r.domain)}
 	if r.data != nil {
-		r.readData(&top)
+		r.readData(top)
 	} else {
-		r.readSources(&top)
+		r.readSources(top)
 	}
 	err := r.settle()
 	if r.shop.ended.Load() { // even a file of few rows may take long
@@ -234,50 +235,62 @@ func (r *parquetReader) readRow() {
 	}
 }
 
-// copyText copies the value at hand, which lies in a page that may go before the row does.
-func copyText(buffer *[]byte, c *cursor) []byte {
-	*buffer = (*buffer)[:0]
+// host is what all records of a row have in common.
+type host struct{ ip, domain []byte }
+
+// textOf is the text at hand of a column that does not repeat, or nil.
+func textOf(c *cursor) []byte {
 	if c != nil && c.present() {
-		*buffer = append(*buffer, c.bytes()...)
+		return c.bytes()
 	}
-	return *buffer
+	return nil
 }
 
-func (r *parquetReader) readSources(top *Row) {
+func (r *parquetReader) readSources(top host) {
 	port, portErr := portOf(r.port)
-	if most := int64(max(len(top.IP), len(top.Domain))); most > r.limits.Field {
+	if most := int64(max(len(top.ip), len(top.domain))); most > r.limits.Field {
 		portErr = fmt.Errorf("ip or domain of %d octets: %w", most, ErrLimit)
 	}
 	for _, s := range r.sources {
 		if s.absent() {
 			continue
 		}
-		row := *top
-		row.Member, row.Port = len(r.queue), port
-		err := s.read(r, &row)
-		if err == nil && row.Want != Other {
+		o := r.enqueue(top, port)
+		err := s.read(r, &o.row)
+		if err == nil && o.row.Want != Other {
 			err = portErr
 		}
-		r.put(row, err, s.rejected())
+		if err != nil {
+			r.reject(o, err, s.rejected())
+		}
 	}
 }
 
-// put queues a record, or the reason why there is none.
-func (r *parquetReader) put(row Row, err error, content []byte) {
-	if err == nil {
-		r.queue = append(r.queue, outcome{row: row})
-		return
+// enqueue makes room for another record of the row at hand, which is to be filled in.
+func (r *parquetReader) enqueue(top host, port int64) *outcome {
+	n := len(r.queue)
+	r.queue = grow.By(r.queue, 1)
+	o := &r.queue[n]
+	*o = outcome{row: Row{Row: r.row, Member: n, IP: top.ip, Domain: top.domain, Port: port}}
+	return o
+}
+
+// reject queues, instead of a record, the reason why there is none.
+func (r *parquetReader) reject(o *outcome, err error, content []byte) {
+	o.err = &RowError{
+		Object: r.object, Row: o.row.Row, Member: o.row.Member, Want: o.row.Want, IP: o.row.IP, Content: r.excerpt(content), Err: err,
 	}
-	r.queue = append(r.queue, outcome{err: &RowError{
-		Object: r.object, Row: row.Row, Member: row.Member, Want: row.Want, IP: row.IP, Content: r.excerpt(content), Err: err,
-	}})
 }
 
 // settle brings every cursor to the next row.
 func (r *parquetReader) settle() error {
 	rows := r.plan.rows - r.left
 	for _, c := range r.plan.cursors {
-		if c.settled(rows) {
+		switch {
+		case c.settled(rows):
+			continue
+		case c.flat && c.i < c.n && c.begun == rows-1:
+			c.advance()
 			continue
 		}
 		if err := c.settle(rows); err != nil {

@@ -1,7 +1,9 @@
 package record
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"testing"
@@ -97,5 +99,19 @@ func benchStructs[R any](b *testing.B, obj Object) {
 	}
 	if n != benchRows {
 		b.Fatalf("%d rows", n)
+	}
+}
+
+// BenchmarkUnpack reads a batch of packed levels.
+func BenchmarkUnpack(b *testing.B) {
+	levels := make([]uint8, batchSize)
+	for _, width := range []uint{1, 2, 3} {
+		b.Run(fmt.Sprint(width), func(b *testing.B) {
+			data := bytes.Repeat([]byte{0x35}, batchSize/8*int(width))
+			for b.Loop() {
+				h := hybrid{data: data, width: width, packed: true, left: batchSize, end: uint64(len(data))}
+				unpack(&h, levels)
+			}
+		})
 	}
 }

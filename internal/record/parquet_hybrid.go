@@ -99,6 +99,9 @@ func unpack[T uint8 | uint32](h *hybrid, dst []T) {
 	width, bit := uint64(h.width), h.bit
 	data := h.data[:h.end]
 	i := 0
+	if width <= 8 { // eight values lie in eight octets
+		i = unpackNarrow(data, dst, width, &bit)
+	}
 	for ; i < len(dst) && bit/8+8 <= uint64(len(data)); i++ {
 		dst[i] = T(binary.LittleEndian.Uint64(data[bit/8:]) >> (bit & 7) & mask)
 		bit += width
@@ -108,6 +111,26 @@ func unpack[T uint8 | uint32](h *hybrid, dst []T) {
 		bit += width
 	}
 	h.bit = bit
+}
+
+// unpackNarrow unpacks values by eights from bit on, as far as they begin at octets and eight octets are left, and returns how many.
+func unpackNarrow[T uint8 | uint32](data []byte, dst []T, width uint64, bit *uint64) (n int) {
+	mask := uint64(1)<<width - 1
+	for at := *bit / 8; *bit%8 == 0 && len(dst)-n >= 8 && at+8 <= uint64(len(data)); at += width {
+		word := binary.LittleEndian.Uint64(data[at:])
+		d := dst[n : n+8 : n+8]
+		d[0] = T(word & mask)
+		d[1] = T(word >> (width & 63) & mask)
+		d[2] = T(word >> (2 * width & 63) & mask)
+		d[3] = T(word >> (3 * width & 63) & mask)
+		d[4] = T(word >> (4 * width & 63) & mask)
+		d[5] = T(word >> (5 * width & 63) & mask)
+		d[6] = T(word >> (6 * width & 63) & mask)
+		d[7] = T(word >> (7 * width & 63) & mask)
+		n += 8
+		*bit += 8 * width
+	}
+	return n
 }
 
 // wordAt reads up to eight octets at the end of data.

@@ -26,7 +26,6 @@ type source struct {
 	faults []error  // by want: why its columns cannot be read
 	emit   emitter
 
-	statusText   []byte
 	tape         []byte
 	lastProtocol []byte
 	lastWant     int
@@ -134,13 +133,10 @@ func (s *source) blank(c *cursor) bool { return c == nil || !c.present() || len(
 
 // read reads the record of the row at hand into row.
 func (s *source) read(r *parquetReader, row *Row) error {
-	s.statusText, s.tape = s.statusText[:0], s.tape[:0]
+	s.tape = s.tape[:0]
 	s.emit.reset()
 	row.Want = s.want(r)
-	if s.status != nil && s.status.present() {
-		s.statusText = append(s.statusText, s.status.bytes()...)
-	}
-	row.Status = s.statusText
+	row.Status = textOf(s.status)
 	port, err := portOf(s.port)
 	if port != 0 {
 		row.Port = port

@@ -9,8 +9,7 @@ import (
 
 // textRecords reads records, or results, that a column holds as JSON text.
 type textRecords struct {
-	parser  *jsonParser
-	content []byte // what is parsed may alias the text, and that lies in a page
+	parser *jsonParser
 }
 
 func newTextRecords(wants []Want, lim Limits) *textRecords {
@@ -39,7 +38,7 @@ func (s *source) readText(r *parquetReader, row *Row) (err error) {
 }
 
 // readData reads all records of a row whose data is JSON text.
-func (r *parquetReader) readData(top *Row) {
+func (r *parquetReader) readData(top host) {
 	if !r.data.present() {
 		return
 	}
@@ -49,21 +48,21 @@ func (r *parquetReader) readData(top *Row) {
 		return
 	}
 	parser := r.texts.parser
-	r.texts.content = append(r.texts.content[:0], content...)
-	if err := parser.parseData(r.texts.content); err != nil {
+	if err := parser.parseData(content); err != nil {
 		r.refuse(content, err)
 		return
 	}
 	port, portErr := portOf(r.port)
 	for i := range parser.responses {
-		row := *top
-		row.Port = port
-		parser.fill(&row, i)
+		o := r.enqueue(top, port)
+		parser.fill(&o.row, i)
 		err := parser.responses[i].err
-		if err == nil && row.Want != Other {
+		if err == nil && o.row.Want != Other {
 			err = portErr
 		}
-		r.put(row, err, content)
+		if err != nil {
+			r.reject(o, err, content)
+		}
 	}
 }
 

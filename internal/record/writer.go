@@ -147,13 +147,17 @@ func (w *Writer) take(p *place) {
 
 // catchUp makes a field absent in the rows that passed since it had a value, and counts the row in hand.
 func (w *Writer) catchUp(field int) {
-	p := w.root.fields[field-1]
 	if missing := w.held.rows - w.filled[field-1]; missing > 0 {
-		for i := p.first; i < p.last; i++ {
-			w.columns[i].absent(int(missing), 0)
-		}
+		w.absent(field, int(missing))
 	}
 	w.filled[field-1] = w.held.rows + 1
+}
+
+func (w *Writer) absent(field, rows int) {
+	p := w.root.fields[field-1]
+	for i := p.first; i < p.last; i++ {
+		w.columns[i].absent(rows)
+	}
 }
 
 // Text puts a text that is not empty as the value of its field, a plain string.

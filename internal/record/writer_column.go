@@ -89,19 +89,16 @@ func (c *columnWriter) reset() {
 }
 
 // absent appends rows without a value.
-func (c *columnWriter) absent(rows, definition int) {
-	c.definitions = appendRepeated(c.definitions, byte(definition), rows)
+func (c *columnWriter) absent(rows int) {
+	c.definitions = appendZeros(c.definitions, rows)
 	if c.maxRepetition > 0 {
-		c.repetitions = appendRepeated(c.repetitions, 0, rows)
+		c.repetitions = appendZeros(c.repetitions, rows)
 	}
 }
 
-func appendRepeated(dst []byte, b byte, n int) []byte {
-	at := len(dst)
-	dst = slices.Grow(grow.Room(dst, n), n)[:at+n]
-	for i := range dst[at:] {
-		dst[at+i] = b
-	}
+func appendZeros(dst []byte, n int) []byte {
+	dst = grow.By(dst, n)
+	clear(dst[len(dst)-n:])
 	return dst
 }
 
