@@ -295,15 +295,21 @@ func (x *pageScratch) bounds(c *columnWriter, s pageSpan) (b bounds) {
 		return bounds{c.plain(least), c.plain(most)}
 	}
 	x.stamp++
-	for _, code := range c.codes[s.from.value:s.to.value] {
+	codes := c.codes[s.from.value:s.to.value]
+	least, most := c.words.Text(codes[0]), c.words.Text(codes[0])
+	for _, code := range codes {
 		if x.stamps[code] == x.stamp {
 			continue
 		}
 		x.stamps[code] = x.stamp
 		text := c.words.Text(code)
-		b = c.widen(b, bounds{text, text})
+		if bytes.Compare(text, least) < 0 {
+			least = text
+		} else if bytes.Compare(text, most) > 0 {
+			most = text
+		}
 	}
-	return bounds{bytes.Clone(b.min), bytes.Clone(b.max)}
+	return bounds{bytes.Clone(least), bytes.Clone(most)}
 }
 
 // plain is a number's plain form.
