@@ -134,15 +134,17 @@ func keyOf(cert string) string {
 	return "key" + string(cert[len(cert)-1]/2)
 }
 
-// sight does what map tasks do.
-func sight(t testing.TB, w world) []stored {
+// sight does what map tasks do, and tells which records they found to be duplicates by themselves.
+func sight(t testing.TB, w world) (all []stored, repeated []Verdict) {
 	t.Helper()
-	var all []stored
 	for _, records := range w.shards {
 		s := NewSightings(testConfig(t))
 		claimed := map[string]bool{}
 		for _, rec := range records {
-			_, err := s.Duplicate(rec.at, []byte(fmt.Sprint(rec.at.Protocol, rec.identity)))
+			again, err := s.Duplicate(rec.at, []byte(fmt.Sprint(rec.at.Protocol, rec.identity)))
+			if again {
+				repeated = append(repeated, Verdict{Address: rec.at, Kind: Duplicate})
+			}
 			if rec.asks && err == nil {
 				err = s.Ask(rec.host, rec.at)
 			}
@@ -162,7 +164,7 @@ func sight(t testing.TB, w world) []stored {
 			t.Fatal(err)
 		}
 	}
-	return append(all, store(t, s))
+	return append(all, store(t, s)), repeated
 }
 
 func sightCert(s *Sightings, rec seen, h Holder, claimed map[string]bool) error {
@@ -188,7 +190,7 @@ func describe(payload []byte) (cert, key [32]byte, ok bool, err error) {
 // resolve runs both rounds over all partitions and returns the verdicts in order, and what is shared.
 func resolve(t testing.TB, w world, minHosts int) (verdicts []Verdict, shared []Shared) {
 	t.Helper()
-	mapped := sight(t, w)
+	mapped, repeated := sight(t, w)
 	var attached []stored
 	var objects []stored
 	ranges := []Range{{0, 0, 2}, {0, 2, 9}, {1, 0, 9}}
@@ -243,8 +245,13 @@ func resolve(t testing.TB, w world, minHosts int) (verdicts []Verdict, shared []
 			verdicts = append(verdicts, v)
 		}
 	}
-	return verdicts, shared
+	if !slices.IsSortedFunc(verdicts, byAddress) {
+		t.Errorf("verdicts are out of order: %v", verdicts)
+	}
+	return append(verdicts, repeated...), shared
 }
+
+func byAddress(a, b Verdict) int { return bytes.Compare(a.append(nil), b.append(nil)) }
 
 // naive answers the same with maps.
 func naive(w world, minHosts int) (verdicts []Verdict, hosts map[string]map[netip.Addr]bool) {
@@ -276,13 +283,13 @@ func naive(w world, minHosts int) (verdicts []Verdict, hosts map[string]map[neti
 		claims = append(claims, claim{keyOf(cert), v})
 	}
 	for _, records := range w.shards {
-		repeated, claimed := map[string]bool{}, map[string]bool{}
+		claimed := map[string]bool{}
 		for _, rec := range records {
 			id := fmt.Sprint(rec.at.Protocol, rec.identity)
-			if first[id] && !repeated[id] {
+			if first[id] {
 				verdicts = append(verdicts, Verdict{Address: rec.at, Kind: Duplicate})
 			}
-			first[id], repeated[id] = true, true
+			first[id] = true
 			if g, ok := given[rec.host]; ok && rec.asks {
 				verdicts = append(verdicts, Verdict{Address: rec.at, Kind: Attach, Payload: []byte(g.cert)})
 				if g.cert != "cert9" {
@@ -316,7 +323,8 @@ func TestResolveAgreesWithMaps(t *testing.T) {
 		minHosts := 1 + int(seed%3)
 		got, shared := resolve(t, w, minHosts)
 		want, hosts := naive(w, minHosts)
-		slices.SortFunc(want, func(a, b Verdict) int { return bytes.Compare(a.append(nil), b.append(nil)) })
+		slices.SortFunc(want, byAddress)
+		slices.SortFunc(got, byAddress)
 		for i := range want {
 			if want[i].Payload == nil {
 				want[i].Payload = []byte{}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
+	"hash/crc32"
 	"io"
 	"net/netip"
 
@@ -59,35 +59,32 @@ const (
 
 // Sightings collects what one task saw. It is used by one goroutine.
 type Sightings struct {
-	cfg     Config
-	sorters [rounds]*run.Sorter
-	seen    map[[identitySize]byte]struct{}
-	buf     []byte // partition, then the record
-	hashed  []byte
+	cfg    Config
+	sorter *run.Sorter                 // of both rounds: of records behind their round and partition
+	lately *[lately][identitySize]byte // made when it is first needed
+	buf    []byte
+	hashed []byte
 }
 
 // NewSightings returns an empty collection.
 func NewSightings(cfg Config) *Sightings {
-	s := &Sightings{cfg: cfg, seen: map[[identitySize]byte]struct{}{}}
-	for i := range s.sorters {
-		s.sorters[i] = run.NewSorter(cfg.Budget/int(rounds), cfg.Scratch)
-	}
-	return s
+	return &Sightings{cfg: cfg, sorter: run.NewSorter(cfg.Budget, cfg.Scratch)}
 }
 
 // Close frees memory and files.
-func (s *Sightings) Close() error {
-	return errors.Join(s.sorters[Identity].Close(), s.sorters[Reuse].Close())
-}
+func (s *Sightings) Close() error { return s.sorter.Close() }
 
 // begin starts a sighting whose key falls into a partition by its first 32 bits.
-func (s *Sightings) begin(bits uint32) []byte {
-	return append(s.buf[:0], byte(uint64(bits)*uint64(s.cfg.Partitions)>>32))
+func (s *Sightings) begin(r Round, bits uint32) []byte {
+	return append(s.buf[:0], byte(r), byte(uint64(bits)*uint64(s.cfg.Partitions)>>32))
 }
 
-func (s *Sightings) add(r Round, rec []byte) error {
+// prefixSize is what stands before a record while it is sorted.
+const prefixSize = 2
+
+func (s *Sightings) add(rec []byte) error {
 	s.buf = rec
-	return s.sorters[r].Add(rec)
+	return s.sorter.Add(rec)
 }
 
 // identity hashes an identity by SipHash-2-4 with the job's key, so that nobody who lacks it can make two of them meet.
@@ -100,34 +97,44 @@ func (s *Sightings) identity(question byte, key []byte) (h [identitySize]byte) {
 	return h
 }
 
-// maxSeen bounds the identities that a task remembers by itself.
-const maxSeen = 1 << 18
+// lately is how many identities a task remembers: of those that fall on one place the last. They fit into a processor's cache.
+// Places go by a checksum that hangs on nothing but the key: which duplicates a task finds by itself decides on how many records
+// it carries, and that on where parts of the result end.
+const lately = 1 << 14
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Duplicate sights a record by the key that makes it a duplicate of others (any octets, unambiguous), or says that this
-// task saw the key before: then the record is a duplicate for certain, and is not sighted.
+// task saw the key lately: then the record is a duplicate for certain, and is not sighted. Other duplicates are found when
+// sightings are resolved.
 func (s *Sightings) Duplicate(a Address, key []byte) (repeated bool, err error) {
 	h := s.identity(askDuplicate, key)
-	if _, repeated = s.seen[h]; repeated {
+	if s.lately == nil {
+		s.lately = new([lately][identitySize]byte)
+	}
+	last := &s.lately[crc32.Checksum(key, castagnoli)%lately]
+	if *last == h {
 		return true, nil
 	}
-	if len(s.seen) == maxSeen {
-		clear(s.seen)
-	}
-	s.seen[h] = struct{}{}
-	rec := append(append(s.begin(binary.BigEndian.Uint32(h[:])), askDuplicate), h[:]...)
-	return false, s.add(Identity, a.append(rec))
+	*last = h
+	rec := append(append(s.begin(Identity, binary.BigEndian.Uint32(h[:])), askDuplicate), h[:]...)
+	return false, s.add(a.append(rec))
 }
 
 // host begins a sighting of the question attach.
 func (s *Sightings) host(addr netip.Addr) []byte {
-	var packed [hostSize]byte
-	h := s.identity(askAttach, appendHost(packed[:0], addr))
-	return appendHost(append(s.begin(binary.BigEndian.Uint32(h[:])), askAttach), addr)
+	bits := uint32(0)
+	if s.cfg.Partitions > 1 {
+		var packed [hostSize]byte
+		h := s.identity(askAttach, appendHost(packed[:0], addr))
+		bits = binary.BigEndian.Uint32(h[:])
+	}
+	return appendHost(append(s.begin(Identity, bits), askAttach), addr)
 }
 
 // Ask sights a record that may be given what is known of its host.
 func (s *Sightings) Ask(addr netip.Addr, a Address) error {
-	return s.add(Identity, a.append(append(s.host(addr), tagSecond)))
+	return s.add(a.append(append(s.host(addr), tagSecond)))
 }
 
 // Offer sights what a side table's row knows of a host. Rows count by shard and row: the first one of a host is given.
@@ -135,12 +142,12 @@ func (s *Sightings) Offer(addr netip.Addr, shard uint32, row uint64, payload []b
 	rec := append(s.host(addr), tagFirst)
 	rec = binary.BigEndian.AppendUint32(rec, shard)
 	rec = binary.BigEndian.AppendUint64(rec, row)
-	return s.add(Identity, append(rec, payload...))
+	return s.add(append(rec, payload...))
 }
 
 // shared begins a sighting of a certificate or a key.
 func (s *Sightings) shared(kind Kind, sha [32]byte, tag byte) []byte {
-	rec := append(append(s.begin(binary.BigEndian.Uint32(sha[:])), byte(kind)), sha[:]...)
+	rec := append(append(s.begin(Reuse, binary.BigEndian.Uint32(sha[:])), byte(kind)), sha[:]...)
 	return append(rec, tag)
 }
 
@@ -150,60 +157,60 @@ func (s *Sightings) Claim(kind Kind, sha [32]byte, h Holder) error {
 	if h.Certificate {
 		space = spaceCertificates
 	}
-	return s.add(Reuse, h.append(append(s.shared(kind, sha, tagSecond), space)))
+	return s.add(h.append(append(s.shared(kind, sha, tagSecond), space)))
 }
 
 // Evidence says that a host holds a certificate or a key.
 func (s *Sightings) Evidence(kind Kind, sha [32]byte, addr netip.Addr, protocol uint8) error {
-	return s.add(Reuse, append(appendHost(s.shared(kind, sha, tagFirst), addr), protocol))
+	return s.add(append(appendHost(s.shared(kind, sha, tagFirst), addr), protocol))
 }
 
-// Store writes all sightings, sorted, and returns where each round's partitions stand.
+// Store writes all sightings, sorted, those that say the same only once, and returns where each round's partitions stand.
 func (s *Sightings) Store(w io.Writer) (extents [2][]shard.Extent, err error) {
-	out := run.NewWriter(w)
-	for round, sorter := range s.sorters {
-		if extents[round], err = s.storeRound(out, sorter, Round(round)); err != nil {
-			return extents, err
-		}
-	}
-	return extents, out.Close()
-}
-
-// storeRound writes a round's sightings, those that say the same only once.
-func (s *Sightings) storeRound(out *run.Writer, sorter *run.Sorter, round Round) ([]shard.Extent, error) {
-	sorted, err := sorter.Sorted()
+	sorted, err := s.sorter.Sorted()
 	if err != nil {
-		return nil, err
+		return extents, err
 	}
-	cuts := newCutter(out, s.cfg.Partitions)
+	out := run.NewWriter(w)
+	cuts := newCutter(out, int(rounds)*s.cfg.Partitions)
 	var said []byte // by the sighting before
 	for {
 		rec, err := sorted.Next()
 		if err == io.EOF {
-			return cuts.finish()
+			break
 		}
 		if err != nil {
-			return nil, err
+			return extents, err
 		}
-		what := rec[:meaning(rec, round)]
-		if bytes.Equal(what, said) {
-			continue
+		if what := rec[:repeatable(rec)]; len(what) > 0 {
+			if bytes.Equal(what, said) {
+				continue
+			}
+			said = append(said[:0], what...)
 		}
-		said = append(said[:0], what...)
-		if err := cuts.append(int(rec[0]), rec[1:]); err != nil {
-			return nil, err
+		if err := cuts.append(int(rec[0])*s.cfg.Partitions+int(rec[1]), rec[prefixSize:]); err != nil {
+			return extents, err
 		}
 	}
+	all, err := cuts.finish()
+	if err != nil {
+		return extents, err
+	}
+	extents = [2][]shard.Extent{all[:s.cfg.Partitions], all[s.cfg.Partitions:]}
+	return extents, out.Close()
 }
 
-// meaning tells how many octets of a sighting, its partition included, say something that none before it said: of an
-// offer those that name the host, of others all.
-func meaning(rec []byte, round Round) int {
-	const tag = 1 + 1 + hostSize
-	if round == Identity && rec[1] == askAttach && rec[tag] == tagFirst {
-		return tag + 1
+// repeatable tells how many octets of a sighting, with what stands before it, may have been said by one before it: of an offer
+// those that name the host, of evidence all. What is told to one record or certificate is not said twice.
+func repeatable(rec []byte) int {
+	const attachTag, sharedTag = prefixSize + 1 + hostSize, prefixSize + 1 + sha256.Size
+	switch {
+	case Round(rec[0]) == Identity && rec[prefixSize] == askAttach && rec[attachTag] == tagFirst:
+		return attachTag + 1
+	case Round(rec[0]) == Reuse && rec[sharedTag] == tagFirst:
+		return len(rec)
 	}
-	return len(rec)
+	return 0
 }
 
 // cutter writes records of ascending partitions, each partition so that it can be read on its own.

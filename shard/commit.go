@@ -123,7 +123,7 @@ type ProtocolCounts struct {
 	Rejected     int64 `json:"rejected,omitempty"`
 	Filtered     int64 `json:"filtered,omitempty"`
 	Kept         int64 `json:"kept,omitempty"`
-	Repeated     int64 `json:"repeated,omitempty"` // duplicates of an earlier record of the same shard
+	Repeated     int64 `json:"repeated,omitempty"` // duplicates that the map task found by itself
 	Carried      int64 `json:"carried,omitempty"`  // in the segment
 	Settled      int64 `json:"settled,omitempty"`  // neither label nor open question, in labelled mode
 	Certificates int64 `json:"certificates,omitempty"`

@@ -14,7 +14,7 @@ import (
 
 // ResultVersion changes whenever the same inputs and options would give other output bytes, or work files that mean
 // something else. Workers of another version refuse the job.
-const ResultVersion = 7
+const ResultVersion = 8
 
 // Limits reject what is too large. They are part of a plan, so that every machine rejects the same.
 type Limits struct {

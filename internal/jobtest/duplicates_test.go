@@ -12,15 +12,20 @@ import (
 	"github.com/dice-engine/dice/shard"
 )
 
-// TestDuplicatesAcrossShards: of records that lie in different shards the first in input order stays, in both modes and
-// whether it has a label or not, and the others are counted as duplicates.
-func TestDuplicatesAcrossShards(t *testing.T) {
-	const hosts, rounds = 50, 8
+// TestDuplicates: of records of one host the first in input order stays, in both modes and whether it has a label or not, and
+// the others are counted as duplicates: those in other shards, and those that lie so far behind in the same shard that its task
+// has forgotten the first.
+func TestDuplicates(t *testing.T) {
+	t.Run("in many shards", func(t *testing.T) { checkDuplicates(t, 50, 8, 1000) })
+	t.Run("in one shard", func(t *testing.T) { checkDuplicates(t, 20_000, 2, 1<<30) })
+}
+
+func checkDuplicates(t *testing.T, hosts, rounds, shardBytes int64) {
 	dir := t.TempDir()
 	for round := range rounds {
 		var lines strings.Builder
 		for host := range hosts {
-			line := xmpp(fmt.Sprintf("10.0.0.%d", host))
+			line := xmpp(fmt.Sprintf("10.0.%d.%d", host/250, host%250))
 			if host%2 == 1 {
 				line = strings.Replace(line, "PLAIN", "EXTERNAL", 1) // no label
 			}
@@ -33,7 +38,7 @@ func TestDuplicatesAcrossShards(t *testing.T) {
 		shard.Labelled: {Records: hosts * rounds, Output: hosts / 2, Unlabelled: hosts / 2, Duplicate: hosts * (rounds - 1)},
 	} {
 		command := Command(filepath.Join(dir, "*"))
-		command.Options.Mode, command.Options.ShardBytes = mode, 1000
+		command.Options.Mode, command.Options.ShardBytes = mode, shardBytes
 		job := Run(t, Options{Command: command, Workers: 2})
 		if got := job.Result.Manifest.Protocols["xmpp"]; got != want {
 			t.Errorf("%s: %+v, want %+v", mode, got, want)
