@@ -116,14 +116,19 @@ func TestAddressesComeBackAsWritten(t *testing.T) {
 		"1.2.3.04": false, "00.1.1.1": false, "1.2.3.4 ": false, " 1.2.3.4": false, "1.2.3.-4": false, "1.2.3.1000": false,
 		"::ffff:1.2.3.4": false, "2001:DB8::1": false,
 	} {
-		packed := appendAddress(nil, []byte(text))
-		if got := packed[0] == addressIPv4; got != octets {
-			t.Errorf("%q as octets: %v, want %v", text, got, octets)
-		}
-		s := SegmentReader{}
-		s.columns[columnIP] = fields{rest: packed}
-		if got := string(s.address()); got != text || s.columns[columnIP].bad || len(s.columns[columnIP].rest) > 0 {
-			t.Errorf("%q comes back as %q", text, got)
+		host, _ := ParseAddress([]byte(text))
+		for _, known := range []netip.Addr{{}, host} {
+			l := newLane()
+			has := l.host(&Record{IP: []byte(text), Host: known})
+			if got := has&hasText == 0; got != octets {
+				t.Errorf("%q as octets: %v, want %v", text, got, octets)
+			}
+			s := SegmentReader{}
+			s.columns[columnIP] = fields{rest: l.columns[columnIP]}
+			s.host(has)
+			if got := string(s.rec.IP); got != text || s.columns[columnIP].bad || len(s.columns[columnIP].rest) > 0 {
+				t.Errorf("%q comes back as %q", text, got)
+			}
 		}
 	}
 }

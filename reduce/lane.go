@@ -1,6 +1,7 @@
 package reduce
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"slices"
@@ -21,6 +22,7 @@ type epoch struct{ _ byte }
 type dictionary struct {
 	texts words.List // of the epoch
 	now   *epoch
+	last  Place  // of a text that may come again at once
 	fresh []byte // entries of the block in hand
 	n     int    // how many of them
 }
@@ -51,6 +53,14 @@ func (d *dictionary) codeAt(at *Place, text []byte) (code uint32, added int) {
 	return at.code, added
 }
 
+// lastPlace returns the place of what was entered last through it, emptied if this text is another one.
+func (d *dictionary) lastPlace(text []byte) *Place {
+	if d.last.in != d.now || int(d.last.code) >= d.texts.Len() || !bytes.Equal(text, d.texts.Text(int32(d.last.code))) {
+		d.last = Place{}
+	}
+	return &d.last
+}
+
 func (d *dictionary) restart() {
 	d.texts.Reset(largeBuffer)
 	d.now = new(epoch)
@@ -74,13 +84,20 @@ type lane struct {
 	rows    int
 	size    int  // octets of the epoch's dictionaries
 	reset   bool // the block in hand begins an epoch
-	row     int64
-	time    int64
-	ordinal uint32
+	before  before
 }
 
+// before is what the record before says; of a status its place.
+type before struct {
+	slice, ordinal, status uint32
+	row, time, port        int64
+}
+
+// noStatus is the place of no status.
+const noStatus = 1<<32 - 1
+
 func newLane() *lane {
-	l := &lane{reset: true}
+	l := &lane{reset: true, before: before{status: noStatus}}
 	for _, d := range l.dictionaries() {
 		d.now = new(epoch)
 	}
@@ -122,50 +139,80 @@ func (l *lane) putSigned(column int, v int64) {
 }
 
 func (l *lane) add(r *Record) {
-	l.put(columnSlice, uint64(r.Slice))
-	l.putSigned(columnRow, r.Row-l.row)
-	l.put(columnMember, uint64(r.Member))
-	l.put(columnOrdinal, uint64(r.Ordinal-l.ordinal))
-	l.row, l.ordinal = r.Row, r.Ordinal
-	l.columns[columnIP] = appendAddress(l.columns[columnIP], r.IP)
-	l.columns[columnDomain] = appendBytes(l.columns[columnDomain], r.Domain)
-	l.put(columnPort, uint64(r.Port))
+	has, b := byte(0), &l.before
+	l.putSigned(columnRow, r.Row-b.row)
+	l.put(columnOrdinal, uint64(r.Ordinal-b.ordinal))
+	b.row, b.ordinal = r.Row, r.Ordinal
+	if r.Slice != b.slice {
+		has |= hasSlice
+		l.put(columnSlice, uint64(r.Slice))
+		b.slice = r.Slice
+	}
+	if r.Member != 0 {
+		has |= hasMember
+		l.put(columnMember, uint64(r.Member))
+	}
+	if r.Port != b.port {
+		has |= hasPort
+		l.put(columnPort, uint64(r.Port))
+		b.port = r.Port
+	}
+	if status := l.code(&l.statuses, l.statuses.lastPlace(r.Status), r.Status); status != b.status {
+		has |= hasStatus
+		l.put(columnStatus, uint64(status))
+		b.status = status
+	}
 	if r.HasTime {
-		l.put(columnTime, 1)
-		l.putSigned(columnTime, r.Time-l.time)
-		l.time = r.Time
-	} else {
-		l.put(columnTime, 0)
+		has |= hasTime
+		l.putSigned(columnTime, r.Time-b.time)
+		b.time = r.Time
 	}
-	l.code(columnStatus, &l.statuses, nil, r.Status)
-	l.code(columnFingerprint, &l.fingerprints, r.FingerprintAt, r.Fingerprint)
-	l.code(columnLabels, &l.labels, r.LabelsAt, r.Labels)
-	l.put(columnCertificates, uint64(len(r.Certificates)))
-	for _, index := range r.Certificates {
-		l.put(columnCertificates, uint64(index))
-	}
+	l.columns[columnHas] = append(l.columns[columnHas], has|l.host(r)|l.certified(r))
+	l.put(columnFingerprint, uint64(l.code(&l.fingerprints, r.FingerprintAt, r.Fingerprint)))
+	l.put(columnLabels, uint64(l.code(&l.labels, r.LabelsAt, r.Labels)))
 	l.rows++
 	l.held.records++
 }
 
-func (l *lane) code(column int, d *dictionary, at *Place, text []byte) {
+func (l *lane) code(d *dictionary, at *Place, text []byte) (code uint32) {
 	code, added := d.codeAt(at, text)
 	l.size += added
-	l.put(column, uint64(code))
+	return code
 }
 
-// Kinds of addresses in the column of addresses: 4 is followed by four octets, 0 by a text.
-const (
-	addressText = 0
-	addressIPv4 = 4
-)
-
-// appendAddress appends an address, IPv4 in its canonical text form as four octets.
-func appendAddress(dst, text []byte) []byte {
-	if b, ok := parseIPv4(text); ok {
-		return append(append(dst, addressIPv4), b[:]...)
+// host puts a record's address and domain.
+func (l *lane) host(r *Record) (has byte) {
+	if four, ok := canonicalIPv4(r); ok {
+		l.columns[columnIP] = append(l.columns[columnIP], four[:]...)
+	} else {
+		has = hasText
+		l.columns[columnIP] = appendBytes(l.columns[columnIP], r.IP)
 	}
-	return appendBytes(append(dst, addressText), text)
+	if len(r.Domain) > 0 {
+		has |= hasDomain
+		l.columns[columnDomain] = appendBytes(l.columns[columnDomain], r.Domain)
+	}
+	return has
+}
+
+// canonicalIPv4 returns a record's address, if that is one of IPv4 in its canonical text form.
+func canonicalIPv4(r *Record) ([4]byte, bool) {
+	if r.Host.Is4() && bytes.IndexByte(r.IP, ':') < 0 { // else it is written as IPv6
+		return r.Host.As4(), true
+	}
+	return parseIPv4(r.IP)
+}
+
+// certified puts a record's certificates.
+func (l *lane) certified(r *Record) (has byte) {
+	if len(r.Certificates) == 0 {
+		return 0
+	}
+	l.put(columnCertificates, uint64(len(r.Certificates)))
+	for _, index := range r.Certificates {
+		l.put(columnCertificates, uint64(index))
+	}
+	return hasCertificates
 }
 
 // parseIPv4 reads the one canonical form of an IPv4 address.
@@ -238,7 +285,7 @@ func (l *lane) next() {
 		l.columns[i] = shrink(l.columns[i])
 	}
 	l.rows, l.reset = 0, false
-	l.row, l.time, l.ordinal = 0, 0, 0
+	l.before = before{status: noStatus}
 	if l.size > epochBytes {
 		l.restart()
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"net/netip"
 	"runtime"
 
 	"github.com/dice-engine/dice/internal/run"
@@ -34,9 +35,11 @@ const (
 	maxIndex   = 1 << 28
 )
 
-// Columns of a block, in order.
+// Columns of a block, in order. Each record has an octet in the first one, which tells of some others whether they have a value
+// of the record.
 const (
-	columnSlice = iota
+	columnHas = iota
+	columnSlice
 	columnRow
 	columnMember
 	columnOrdinal
@@ -51,6 +54,18 @@ const (
 	columns
 )
 
+// Bits of columnHas.
+const (
+	hasSlice        = 1 << iota // another one than the record before, which is 0 before the first
+	hasMember                   // not 0
+	hasPort                     // another one than the record before, which is 0 before the first
+	hasStatus                   // another one than the record before; the first record has one
+	hasTime                     // there is a time
+	hasDomain                   // not empty
+	hasCertificates             // there are some
+	hasText                     // the address is a text, else four octets of IPv4
+)
+
 // Record is a labelled record on its way into a segment.
 type Record struct {
 	Slice        uint32 // of the shard
@@ -58,6 +73,7 @@ type Record struct {
 	Member       uint32 // among the records of the row
 	Ordinal      uint32 // Address.Index
 	IP, Domain   []byte
+	Host         netip.Addr // that IP stands for, where the writer's caller knows it; readers leave it empty
 	Status       []byte
 	Port         int64
 	Time         int64 // microseconds since 1970

@@ -54,9 +54,8 @@ type SegmentReader struct {
 	certificateBase                uint32 // index of certificates[0]
 
 	columns [columns]fields
-	row     int64
-	time    int64
-	ordinal uint32
+	before  before // but for the status
+	status  *SegmentEntry
 	rec     SegmentRecord
 	ip      []byte
 }
@@ -239,7 +238,7 @@ func (s *SegmentReader) load() error {
 		return fmt.Errorf("block: %w", run.ErrCorrupt)
 	}
 	s.rows = int(rows)
-	s.row, s.time, s.ordinal = 0, 0, 0
+	s.before, s.status = before{}, nil
 	return nil
 }
 
@@ -263,22 +262,36 @@ func (s *SegmentReader) enter(f *fields) {
 
 // record takes one value of every column.
 func (s *SegmentReader) record() error {
-	c, r := &s.columns, &s.rec
-	s.row += c[columnRow].varint()
-	s.ordinal += uint32(c[columnOrdinal].uvarint())
-	r.Slice, r.Row, r.Member, r.Ordinal = uint32(c[columnSlice].uvarint()), s.row, uint32(c[columnMember].uvarint()), s.ordinal
-	r.IP = s.address()
-	r.Domain = c[columnDomain].bytes()
-	r.Port = int64(c[columnPort].uvarint())
-	r.HasTime, r.Time = c[columnTime].uvarint() == 1, 0
-	if r.HasTime {
-		s.time += c[columnTime].varint()
-		r.Time = s.time
+	c, r, b := &s.columns, &s.rec, &s.before
+	has := byte(0)
+	if octet := c[columnHas].take(1); octet != nil {
+		has = octet[0]
 	}
-	r.Status = c[columnStatus].entry(s.statuses).Text
+	b.row += c[columnRow].varint()
+	b.ordinal += uint32(c[columnOrdinal].uvarint())
+	if has&hasSlice != 0 {
+		b.slice = uint32(c[columnSlice].uvarint())
+	}
+	if has&hasPort != 0 {
+		b.port = int64(c[columnPort].uvarint())
+	}
+	r.Slice, r.Row, r.Member, r.Ordinal, r.Port = b.slice, b.row, 0, b.ordinal, b.port
+	if has&hasMember != 0 {
+		r.Member = uint32(c[columnMember].uvarint())
+	}
+	r.HasTime, r.Time = has&hasTime != 0, 0
+	if r.HasTime {
+		b.time += c[columnTime].varint()
+		r.Time = b.time
+	}
+	if has&hasStatus != 0 || s.status == nil {
+		s.status = c[columnStatus].entry(s.statuses)
+	}
+	r.Status = s.status.Text
 	r.OfFingerprint, r.OfLabels = c[columnFingerprint].entry(s.fingerprints), c[columnLabels].entry(s.labels)
 	r.Fingerprint, r.Labels = r.OfFingerprint.Text, r.OfLabels.Text
-	s.held()
+	s.host(has)
+	s.held(has)
 	for i := range c {
 		if c[i].bad {
 			return fmt.Errorf("column %d: %w", i, run.ErrCorrupt)
@@ -288,9 +301,12 @@ func (s *SegmentReader) record() error {
 }
 
 // held resolves the record's certificates.
-func (s *SegmentReader) held() {
+func (s *SegmentReader) held(has byte) {
 	f := &s.columns[columnCertificates]
 	s.rec.Certificates = s.rec.Certificates[:0]
+	if has&hasCertificates == 0 {
+		return
+	}
 	for n := f.uvarint(); n > 0 && !f.bad; n-- {
 		at := f.uvarint() - uint64(s.certificateBase)
 		if at >= uint64(len(s.certificates)) {
@@ -301,21 +317,18 @@ func (s *SegmentReader) held() {
 	}
 }
 
-// address takes an address as text.
-func (s *SegmentReader) address() []byte {
-	f := &s.columns[columnIP]
-	switch kind := f.take(1); {
-	case kind == nil:
-		return nil
-	case kind[0] == addressText:
-		return f.bytes()
+// host takes the record's address, as text, and its domain.
+func (s *SegmentReader) host(has byte) {
+	r := &s.rec
+	if r.Domain = nil; has&hasDomain != 0 {
+		r.Domain = s.columns[columnDomain].bytes()
 	}
-	b := f.take(4)
-	if b == nil {
-		return nil
+	if r.IP = nil; has&hasText != 0 {
+		r.IP = s.columns[columnIP].bytes()
+	} else if four := s.columns[columnIP].take(4); four != nil {
+		s.ip = netip.AddrFrom4([4]byte(four)).AppendTo(s.ip[:0])
+		r.IP = s.ip
 	}
-	s.ip = netip.AddrFrom4([4]byte(b)).AppendTo(s.ip[:0])
-	return s.ip
 }
 
 // fields takes values from the front of some octets. Where they end early it is bad from then on and gives zeros.

@@ -36,7 +36,7 @@ func writeSegment(t testing.TB, r *rand.Rand, n int, distinct bool) (body []byte
 		lane := r.IntN(2)
 		rec := written{Record: Record{
 			Slice: uint32(i / 100), Row: int64(i) + 1, Member: uint32(r.IntN(2)), Ordinal: uint32(len(lanes[lane]) * 2),
-			IP: []byte(fmt.Sprintf("10.0.%d.%d", r.IntN(256), r.IntN(256))), Status: []byte("success"), Port: int64(r.IntN(3) * 502),
+			IP: []byte(fmt.Sprintf("10.0.%d.%d", r.IntN(256), r.IntN(256))), Status: []byte(pick(r, "status", 2)), Port: int64(r.IntN(3) * 502),
 			Fingerprint: []byte(pick(r, "fingerprint", 50)), Labels: []byte(pick(r, "label", 3)),
 		}}
 		if distinct {
@@ -47,6 +47,9 @@ func writeSegment(t testing.TB, r *rand.Rand, n int, distinct bool) (body []byte
 		}
 		if r.IntN(4) == 0 {
 			rec.IP, rec.Domain = []byte("2001:DB8::1"), []byte("example.org")
+		}
+		if r.IntN(2) == 0 {
+			rec.Host, _ = ParseAddress(rec.IP)
 		}
 		if r.IntN(10) > 0 {
 			rec.HasTime, rec.Time = true, 1_700_000_000_000_000+r.Int64N(1e12)
