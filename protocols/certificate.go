@@ -110,9 +110,7 @@ func (r *CertificateReader) parse(text []byte, chains bool) (der []byte, leaf x5
 
 // describe appends the tape of a certificate.
 func (r *CertificateReader) describe(dst []byte, c *x509lite.Certificate, facts *CertificateFacts) []byte {
-	dst = appendHash(append(dst, tape.Present), fieldSHA256, &facts.SHA256)
-	dst = appendHash(dst, fieldSPKISHA256, &facts.SPKISHA256)
-	dst = r.appendNames(dst, c)
+	dst = r.appendNames(facts.AppendHashes(dst), c)
 	if len(c.Serial) > 0 {
 		r.text = appendInteger(r.text[:0], c.Serial)
 		dst = tape.AppendString(append(dst, fieldSerial), r.text)

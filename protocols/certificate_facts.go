@@ -2,7 +2,6 @@ package protocols
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 
 	"github.com/dice-engine/dice/internal/tape"
 )
@@ -16,31 +15,10 @@ type CertificateFacts struct {
 	Readable   bool // it is a certificate; else nothing but SHA256 is known
 }
 
-// FactsOf returns the facts of a certificate from its tape. It panics on other octets, as a [tape.Cursor] does.
-func FactsOf(certificate []byte) (f CertificateFacts) {
-	c := tape.Cursor{Rest: certificate[1:]}
-	for field := c.Byte(); field != tape.End; field = c.Byte() {
-		switch field {
-		case fieldSHA256:
-			decodeHash(&f.SHA256, c.String())
-		case fieldSPKISHA256:
-			decodeHash(&f.SPKISHA256, c.String())
-			f.Readable = true
-		case fieldNotBefore:
-			f.NotBefore = c.Int()
-		case fieldNotAfter:
-			f.NotAfter = c.Int()
-		default:
-			c.Skip(CertificateShape.Root.Fields[field-1])
-		}
-	}
-	return f
-}
-
-func decodeHash(sum *[sha256.Size]byte, text []byte) {
-	if hex.DecodedLen(len(text)) == len(sum) {
-		_, _ = hex.Decode(sum[:], text) // describe wrote it
-	}
+// AppendHashes appends what the tape of a certificate that can be read begins with: the fields of its hashes.
+func (f *CertificateFacts) AppendHashes(dst []byte) []byte {
+	dst = appendHash(append(dst, tape.Present), fieldSHA256, &f.SHA256)
+	return appendHash(dst, fieldSPKISHA256, &f.SPKISHA256)
 }
 
 // AppendLabelsAt appends the labels that depend on the time of the record, in microseconds since 1970, in order. A record

@@ -184,7 +184,13 @@ func checkTape(t *testing.T, text []byte, chains bool, want *protocols.Certifica
 	if shape := tape.Of[protocols.Certificate](); !found || !bytes.Equal(got, tape.Append(shape, nil, want)) {
 		t.Errorf("tape %x of %+v", got, want)
 	}
-	if protocols.FactsOf(got) != facts || labels[0] != "a label" || before.Readable && facts.Readable && before != facts {
-		t.Errorf("facts %+v, %+v from the tape, %+v before, labels %q", facts, protocols.FactsOf(got), before, labels)
+	if facts.Readable != (want.Error == nil) || hex.EncodeToString(facts.SHA256[:]) != want.SHA256 {
+		t.Errorf("facts %+v of %+v", facts, want)
+	}
+	if facts.Readable && (!bytes.HasPrefix(got, facts.AppendHashes(nil)) || facts.NotBefore != int64(*want.NotBefore) || facts.NotAfter != int64(*want.NotAfter)) {
+		t.Errorf("facts %+v of %+v, tape %x", facts, want, got)
+	}
+	if labels[0] != "a label" || before.Readable && facts.Readable && before != facts {
+		t.Errorf("facts %+v, %+v before, labels %q", facts, before, labels)
 	}
 }

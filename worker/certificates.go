@@ -2,6 +2,7 @@ package worker
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 
@@ -59,18 +60,67 @@ func (c *certificate) appendLabelsAt(labels []string, time int64, hasTime bool) 
 	return c.AppendLabelsAt(labels, time)
 }
 
-// appendPayload appends the form in which a side table's certificate travels to the record that it is attached to.
+// Layout of the form in which a side table's certificate travels to the record that it is attached to: 1, its hashes (32 each),
+// the times of its validity (8 each), its tape without the hashes, its labels; or of what cannot be read 0, its tape, its
+// labels. The tape is preceded by its length.
+const (
+	payloadHashes = 1
+	payloadTimes  = payloadHashes + 2*sha256.Size
+	payloadTape   = payloadTimes + 8 + 8
+)
+
+var errPayload = errors.New("read attached certificate: damaged payload")
+
+// appendPayload appends that form.
 func (c *certificate) appendPayload(dst []byte) []byte {
-	dst = tape.AppendString(dst, c.tape)
-	return append(dst, c.labels...)
+	t := c.tape
+	if c.Readable {
+		dst = append(append(append(dst, 1), c.SHA256[:]...), c.SPKISHA256[:]...)
+		dst = binary.BigEndian.AppendUint64(dst, uint64(c.NotBefore))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(c.NotAfter))
+		t = t[hashesOctets:]
+	} else {
+		dst = append(dst, 0)
+	}
+	return append(tape.AppendString(dst, t), c.labels...)
 }
 
-// fromPayload undoes appendPayload.
-func fromPayload(p []byte) (*certificate, error) {
-	size, n := binary.Uvarint(p)
-	if n <= 0 || size == 0 || size > uint64(len(p)-n) {
-		return nil, errors.New("read attached certificate: damaged payload")
+// hashesOctets is how much of a tape the hashes take up.
+var hashesOctets = len(new(protocols.CertificateFacts).AppendHashes(nil))
+
+// payloadFacts reads what a payload says of reuse and validity, and returns the rest of it. A certificate that cannot be read
+// takes part in neither, and has no facts.
+func payloadFacts(p []byte) (f protocols.CertificateFacts, rest []byte, err error) {
+	switch {
+	case len(p) >= payloadTape && p[0] == 1:
+		f.SHA256, f.SPKISHA256 = [sha256.Size]byte(p[payloadHashes:]), [sha256.Size]byte(p[payloadHashes+sha256.Size:])
+		f.NotBefore = int64(binary.BigEndian.Uint64(p[payloadTimes:]))
+		f.NotAfter = int64(binary.BigEndian.Uint64(p[payloadTimes+8:]))
+		f.Readable = true
+		return f, p[payloadTape:], nil
+	case len(p) > 0 && p[0] == 0:
+		return f, p[1:], nil
 	}
-	t := p[n : n+int(size)]
-	return &certificate{CertificateFacts: protocols.FactsOf(t), tape: t, labels: string(p[n+int(size):])}, nil
+	return f, nil, errPayload
+}
+
+// setPayload undoes appendPayload.
+func (c *certificate) setPayload(p []byte) error {
+	facts, rest, err := payloadFacts(p)
+	if err != nil {
+		return err
+	}
+	size, n := binary.Uvarint(rest)
+	if n <= 0 || size == 0 || size > uint64(len(rest)-n) {
+		return errPayload
+	}
+	c.CertificateFacts, c.tape = facts, c.tape[:0]
+	if facts.Readable {
+		c.tape = facts.AppendHashes(c.tape)
+	}
+	c.tape = append(c.tape, rest[n:n+int(size)]...)
+	if labels := rest[n+int(size):]; string(labels) != c.labels {
+		c.labels = string(labels)
+	}
+	return nil
 }

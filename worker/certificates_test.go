@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/base64"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/dice-engine/dice/internal/certtest"
+	"github.com/dice-engine/dice/protocols"
 )
 
 // TestCertificateKey: what has one key in a segment is one certificate in all that is known of it.
@@ -43,18 +45,31 @@ func TestCertificateKey(t *testing.T) {
 
 // TestPayload: a side table's certificate comes out as it went in, and damage is an error.
 func TestPayload(t *testing.T) {
+	ders, err := certtest.Vectors(filepath.Join("..", "testdata", "conformance"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var r certificateReader
-	for _, text := range []string{"MAA=", base64.StdEncoding.EncodeToString([]byte("no certificate"))} {
+	var got certificate
+	for _, text := range []string{"MAA=", base64.StdEncoding.EncodeToString([]byte("no certificate")), string(ders[0]), "0", string(ders[1])} {
 		c := r.read(newMemo[*certificate](memoBytes), []byte(text), false)
 		p := c.appendPayload(nil)
-		got, err := fromPayload(p)
-		if err != nil || !bytes.Equal(got.tape, c.tape) || got.labels != c.labels || got.CertificateFacts != c.CertificateFacts {
+		err := got.setPayload(p)
+		facts := c.CertificateFacts
+		if !facts.Readable {
+			facts = protocols.CertificateFacts{}
+		}
+		if err != nil || !bytes.Equal(got.tape, c.tape) || got.labels != c.labels || got.CertificateFacts != facts {
 			t.Errorf("%q: %+v, %v, want %+v", text, got, err, c)
 		}
+		sha, key, ok, err := describe(p)
+		if err != nil || ok != c.Readable || ok && (sha != c.SHA256 || key != c.SPKISHA256) {
+			t.Errorf("%q: %x, %x, %t, %v, want %+v", text, sha, key, ok, err, c)
+		}
 	}
-	for _, damaged := range []string{"", "\x00", "\x05abc", "\xff\xff"} {
-		if c, err := fromPayload([]byte(damaged)); err == nil {
-			t.Errorf("%q is %+v", damaged, c)
+	for _, damaged := range []string{"", "\x00", "\x00\x00", "\x00\x05abc", "\x00\xff\xff", "\x01", "\x02\x01a", "\x01" + strings.Repeat("a", 80), "\x01" + strings.Repeat("a", 79) + "\x01\x05abc"} {
+		if err := got.setPayload([]byte(damaged)); err == nil {
+			t.Errorf("%q is %+v", damaged, got)
 		}
 	}
 }

@@ -12,7 +12,8 @@ import (
 // composer keeps what rows have in common, so that it is put together once.
 type composer struct {
 	sets   map[string]*labelSet // by their labels, joined
-	counts map[string]*int64    // of each label
+	unions map[union]*labelSet
+	counts map[string]*int64 // of each label
 	labels []string
 	value  []byte // of a certificate
 	input  int
@@ -25,6 +26,12 @@ type labelSet struct {
 	counts []*int64 // of each
 	value  *record.Fragment
 	with   [4]*labelSet // with those of reuse added: of a certificate, of its key
+}
+
+// union stands for the labels of a record and of the certificate that was attached to it.
+type union struct {
+	own            *labelSet
+	attached, when string // those that depend on when the record was seen
 }
 
 // maxSets bounds the label sets that are kept. There are few; strangers may bring more about.
@@ -72,9 +79,17 @@ func (x *partWriter) labelSet(rec *reduce.SegmentRecord, attached *certificate, 
 	if attached == nil {
 		return x.withReuse(own, reuse)
 	}
-	x.labels = splitLabels(append(x.labels[:0], own.labels...), attached.labels)
-	x.labels = attached.appendLabelsAt(x.labels, rec.Time, rec.HasTime)
-	return x.withReuse(x.setOf(x.labels), reuse|x.reuse(f.hosts, f.keyHosts))
+	x.labels = attached.appendLabelsAt(x.labels[:0], rec.Time, rec.HasTime)
+	u := union{own, attached.labels, joinLabels(x.labels...)}
+	set := x.unions[u]
+	if set == nil {
+		x.labels = splitLabels(splitLabels(append(x.labels[:0], own.labels...), u.attached), u.when)
+		set = x.setOf(x.labels)
+		if len(x.unions) < maxSets {
+			x.unions[u] = set
+		}
+	}
+	return x.withReuse(set, reuse|x.reuse(f.hosts, f.keyHosts))
 }
 
 // Parts of labelSet.with.

@@ -2,16 +2,16 @@ package worker
 
 import (
 	"io"
-	"slices"
 
 	"github.com/dice-engine/dice/reduce"
 )
 
 // verdictCursor stands before the next verdict in address order.
 type verdictCursor struct {
-	it   *reduce.VerdictReader
-	next reduce.Verdict
-	done bool
+	it      *reduce.VerdictReader
+	next    reduce.Verdict
+	done    bool
+	payload []byte
 }
 
 func (c *verdictCursor) Close() error { return c.it.Close() }
@@ -41,7 +41,8 @@ func (c *verdictCursor) before(task int, index uint32) bool {
 // findings are the verdicts on one record.
 type findings struct {
 	duplicate       bool
-	payload         []byte // of an attached certificate
+	attached        bool
+	payload         []byte // of the attached certificate, valid until the next record
 	hosts, keyHosts uint32 // of it
 }
 
@@ -52,7 +53,8 @@ func (c *verdictCursor) take(task int, index uint32) (f findings, err error) {
 		case reduce.Duplicate:
 			f.duplicate = true
 		case reduce.Attach:
-			f.payload = slices.Clone(c.next.Payload)
+			c.payload = append(c.payload[:0], c.next.Payload...)
+			f.attached, f.payload = true, c.payload
 		case reduce.CertificateHosts:
 			f.hosts = c.next.Hosts
 		case reduce.KeyHosts:

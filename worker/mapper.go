@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -30,8 +31,11 @@ type mapper struct {
 	held   []*certificate // certificates of the record at hand, each once
 	reader certificateReader
 	out    reduce.Record
+
 	labels []string
+	unions map[parts]*united
 	reject []byte
+	buffer []byte // for fingerprints
 
 	damaged    bool             // the slice at hand cannot be read to its end
 	whole      bool             // the object at hand cannot be read at all
@@ -53,6 +57,7 @@ func (a *attempt) mapShard(m *memos) error {
 		segment:   reduce.NewSegmentWriter(segment, len(a.protocols)+1),
 		sightings: reduce.NewSightings(a.sightingsConfig(a.budget)),
 		places:    map[[32]byte]int{},
+		unions:    map[parts]*united{},
 		result:    &shard.MapResult{Protocols: make([]shard.ProtocolCounts, len(a.protocols))},
 	}
 	defer x.sightings.Close()
@@ -213,14 +218,17 @@ func (x *mapper) record(slice int, row *record.Row) error {
 		return nil
 	}
 	counts := &x.result.Protocols[row.Want]
-	x.addr, x.hasIP = reduce.ParseAddress(row.IP)
-	if len(x.exclude) > 0 && x.hasIP && x.exclude.contain(x.addr) {
+	if x.exclude.hold(row.IP) {
 		counts.Excluded++
 		return nil
 	}
 	success := string(row.Status) == "success"
 	if success {
 		counts.Successes++
+	}
+	if row.Result[0] == tape.End { // there is nothing that a signature could look at
+		counts.Filtered++
+		return nil
 	}
 	x.held = x.held[:0]
 	if len(row.Certificates) > 1 { // texts of one certificate become one, which the signature sees
@@ -275,13 +283,21 @@ func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 }
 
 func (x *mapper) ask(row *record.Row, success bool) (*answer, error) {
-	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, nil)
+	var dst []byte
+	if len(row.Result) <= memorable {
+		dst = x.buffer[:0]
+	}
+	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, dst)
+	if len(row.Result) <= memorable {
+		x.buffer, fingerprint = fingerprint, bytes.Clone(fingerprint)
+	}
 	return &answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}, err
 }
 
 // kept handles a record past the filter: it is seen for every question that it takes part in, and carried if it can
 // come out.
 func (x *mapper) kept(slice int, row *record.Row, a *answer) error {
+	x.addr, x.hasIP = reduce.ParseAddress(row.IP)
 	counts := &x.result.Protocols[row.Want]
 	at := reduce.Address{Protocol: uint8(row.Want), Shard: uint32(x.task), Index: uint32(counts.Kept)}
 	counts.Kept++
@@ -308,16 +324,17 @@ func (x *mapper) kept(slice int, row *record.Row, a *answer) error {
 	if err := x.hold(row, at); err != nil {
 		return err
 	}
-	labels := x.localLabels(row, a)
+	labels, labelsAt := x.localLabels(row, a)
 	if labels == "" && !asks && len(x.held) == 0 && x.plan.Command.Options.Mode == shard.Labelled {
 		counts.Settled++
 		return nil
 	}
 	counts.Carried++
-	return x.carry(slice, row, at, a, labels)
+	x.out.Labels, x.out.LabelsAt = append(x.out.Labels[:0], labels...), labelsAt
+	return x.carry(slice, row, at, a)
 }
 
-// duplicate sights the record's identity and says whether this shard had it before.
+// duplicate sights the record's identity and says whether this task saw it lately.
 func (x *mapper) duplicate(row *record.Row, at reduce.Address) (bool, error) {
 	members := x.plan.Command.Options.Dedupe
 	if len(members) == 0 || len(row.IP) == 0 && len(row.Domain) == 0 {
@@ -340,42 +357,25 @@ func (x *mapper) duplicate(row *record.Row, at reduce.Address) (bool, error) {
 // appendIdentity appends who the host is: its address in canonical form, else its address as given, else its domain.
 func (x *mapper) appendIdentity(dst []byte, row *record.Row) []byte {
 	switch {
+	case x.hasIP && x.addr.Is4():
+		a := x.addr.As4()
+		return append(append(dst, '4'), a[:]...)
 	case x.hasIP:
 		a := x.addr.As16()
-		kind := byte('6')
-		if x.addr.Is4() {
-			kind = '4'
-		}
-		return append(append(dst, kind), a[:]...)
+		return append(append(dst, '6'), a[:]...)
 	case len(row.IP) > 0:
 		return tape.AppendString(append(dst, '?'), row.IP)
 	}
 	return tape.AppendString(append(dst, 'd'), row.Domain)
 }
 
-// localLabels are the labels that the record shows by itself.
-func (x *mapper) localLabels(row *record.Row, a *answer) string {
-	if len(x.held) == 0 {
-		return a.labels
-	}
-	x.labels = splitLabels(x.labels[:0], a.labels)
-	for _, c := range x.held {
-		x.labels = splitLabels(x.labels, c.labels)
-		x.labels = c.appendLabelsAt(x.labels, row.Time, row.HasTime)
-	}
-	return joinLabels(x.labels...)
-}
-
-// carry puts the record into the segment.
-func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a *answer, labels string) error {
+// carry puts the record, whose labels are known, into the segment.
+func (x *mapper) carry(slice int, row *record.Row, at reduce.Address, a *answer) error {
 	out := &x.out
 	out.Slice, out.Row, out.Member, out.Ordinal = uint32(slice), row.Row, uint32(row.Member), at.Index
 	out.IP, out.Domain, out.Status, out.Port = row.IP, row.Domain, row.Status, row.Port
+	out.Host = x.addr
 	out.Time, out.HasTime = row.Time, row.HasTime
 	out.Fingerprint, out.FingerprintAt = a.fingerprint, &a.fingerprintAt
-	out.Labels, out.LabelsAt = append(out.Labels[:0], labels...), nil
-	if len(x.held) == 0 {
-		out.LabelsAt = &a.labelsAt
-	}
 	return x.segment.Add(row.Want, out)
 }

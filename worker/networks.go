@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"sort"
+
+	"github.com/dice-engine/dice/reduce"
 )
 
 // networks are ranges of addresses in ascending order, none of which lies in another.
@@ -36,4 +38,13 @@ func parseNetworks(texts []string) (networks, error) {
 func (n networks) contain(addr netip.Addr) bool {
 	after := sort.Search(len(n), func(i int) bool { return addr.Less(n[i].Addr()) })
 	return after > 0 && n[after-1].Contains(addr)
+}
+
+// hold says whether an address, as a scanner wrote it, is in one of the networks.
+func (n networks) hold(ip []byte) bool {
+	if len(n) == 0 {
+		return false
+	}
+	addr, ok := reduce.ParseAddress(ip)
+	return ok && n.contain(addr)
 }

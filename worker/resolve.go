@@ -75,11 +75,8 @@ func (a *attempt) resolveIdentity() error {
 
 // describe tells which certificate and key a side table's payload holds.
 func describe(payload []byte) (cert, key [32]byte, ok bool, err error) {
-	c, err := fromPayload(payload)
-	if err != nil {
-		return cert, key, false, err
-	}
-	return c.SHA256, c.SPKISHA256, c.Readable, nil
+	f, _, err := payloadFacts(payload)
+	return f.SHA256, f.SPKISHA256, f.Readable, err
 }
 
 // writeVerdicts writes verdicts so that each output partition finds its own.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/dice-engine/dice/internal/store"
 	"github.com/dice-engine/dice/internal/tape"
-	"github.com/dice-engine/dice/internal/words"
 	"github.com/dice-engine/dice/reduce"
 	"github.com/dice-engine/dice/shard"
 )
@@ -21,7 +20,7 @@ type partWriter struct {
 	records      *verdictCursor
 	certificates *verdictCursor
 	result       *shard.WriteResult
-	attached     *memo[*certificate]
+	attached     certificate // to the record at hand
 	composer
 	row []byte
 }
@@ -35,8 +34,7 @@ func (a *attempt) writePart() error {
 	x := &partWriter{
 		attempt: a, mapped: mapped, part: mapped.Partitions[a.task], lines: a.firstLines(mapped),
 		result:   &shard.WriteResult{Labels: map[string]int64{}},
-		attached: newMemo[*certificate](memoBytes),
-		composer: composer{sets: map[string]*labelSet{}, counts: map[string]*int64{}},
+		composer: composer{sets: map[string]*labelSet{}, unions: map[union]*labelSet{}, counts: map[string]*int64{}},
 	}
 	x.table = &tableWriter{attempt: a, key: x.partKey(), shape: x.rowShape()}
 	defer x.table.abort()
@@ -208,9 +206,12 @@ func (x *partWriter) record(task int, rec *reduce.SegmentRecord) error {
 		x.result.Duplicates++
 		return nil
 	}
-	attached, err := x.attachedCertificate(f.payload)
-	if err != nil {
-		return err
+	var attached *certificate
+	if f.attached {
+		attached = &x.attached
+		if err := attached.setPayload(f.payload); err != nil {
+			return err
+		}
 	}
 	set := x.labelSet(rec, attached, f)
 	if len(set.labels) == 0 && x.plan.Command.Options.Mode == shard.Labelled {
@@ -226,21 +227,6 @@ func (x *partWriter) record(task int, rec *reduce.SegmentRecord) error {
 	}
 	x.moved.bytes.Add(int64(len(rec.IP) + len(rec.Fingerprint)))
 	return x.compose(task, rec, attached, f, set)
-}
-
-func (x *partWriter) attachedCertificate(payload []byte) (*certificate, error) {
-	if payload == nil {
-		return nil, nil
-	}
-	key := words.Hash(payload)
-	if c, ok := x.attached.get(key); ok {
-		return c, nil
-	}
-	c, err := fromPayload(payload)
-	if err == nil {
-		x.attached.put(key, c, len(payload))
-	}
-	return c, err
 }
 
 // writeRejects writes the rejects of a run of shards.
