@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 
@@ -14,6 +15,8 @@ import (
 )
 
 func main() {
+	runtime.MemProfileRate = 0 // nobody asks for that profile
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the second signal ends the process at once
 	code := run(whileTerminal(ctx), os.Args, os.Stdout, os.Stderr)
