@@ -26,7 +26,7 @@ import (
 // TestMeasures measures what becomes of records, protocol by protocol, and holds the ratios of package estimate to it.
 // With -update it takes minutes, and writes them.
 func TestMeasures(t *testing.T) {
-	m := &measuring{T: t, rows: 20_000, layouts: map[string]string{"parquet": "parquet"}}
+	m := &measuring{T: t, rows: 40_000, layouts: map[string]string{"parquet": "parquet"}}
 	if *update {
 		m.rows = 400_000
 		m.layouts = map[string]string{"parquet": "parquet", "lines": "jsonl", "lines.gz": "jsonl.gz", "lines.zst": "jsonl.zst"}
