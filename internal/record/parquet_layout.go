@@ -69,6 +69,7 @@ func (r *parquetReader) bindRows(root *column) error {
 }
 
 func (r *parquetReader) addSource(s *source) {
+	s.constantWant = r.wantOf([]byte(s.constant))
 	r.sources = append(r.sources, s)
 	if s.text != nil && r.texts == nil {
 		r.texts = newTextRecords(r.wants, r.limits)

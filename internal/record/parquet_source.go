@@ -10,11 +10,12 @@ import (
 
 // source is one record that each row may hold: the row itself in the notebook's layout, data.<name> in the raw one.
 type source struct {
-	constant string // protocol where the column says nothing: of the path, or the name
-	nobody   bool   // its records are nobody's
-	group    *cursor
-	groupDef uint8 // level at which the record is there; group is nil where it always is
-	required bool  // the group cannot be null, so a record without protocol and status is none
+	constant     string // protocol where the column says nothing: of the path, or the name
+	constantWant int
+	nobody       bool // its records are nobody's
+	group        *cursor
+	groupDef     uint8 // level at which the record is there; group is nil where it always is
+	required     bool  // the group cannot be null, so a record without protocol and status is none
 
 	protocol, status, port, time *cursor
 
@@ -186,7 +187,7 @@ func (s *source) want(r *parquetReader) int {
 		name = s.protocol.bytes()
 	}
 	if len(name) == 0 && s.constant != "" {
-		return r.wantOf([]byte(s.constant))
+		return s.constantWant
 	}
 	if s.lastProtocol == nil || string(name) != string(s.lastProtocol) {
 		s.lastProtocol = append(make([]byte, 0, len(name)+1), name...)
