@@ -12,7 +12,7 @@ import (
 // composer keeps what rows have in common, so that it is put together once.
 type composer struct {
 	sets   map[string]*labelSet // by their labels, joined
-	unions map[union]*labelSet
+	unions map[parts]*labelSet
 	counts map[string]*int64 // of each label
 	labels []string
 	value  []byte // of a certificate
@@ -22,16 +22,11 @@ type composer struct {
 
 // labelSet are the labels of a row.
 type labelSet struct {
+	joined string
 	labels []string
 	counts []*int64 // of each
 	value  *record.Fragment
 	with   [4]*labelSet // with those of reuse added: of a certificate, of its key
-}
-
-// union stands for the labels of a record and of the certificate that was attached to it.
-type union struct {
-	own            *labelSet
-	attached, when string // those that depend on when the record was seen
 }
 
 // maxSets bounds the label sets that are kept. There are few; strangers may bring more about.
@@ -43,7 +38,7 @@ func (x *partWriter) setOf(labels []string) *labelSet {
 	if set := x.sets[joined]; set != nil {
 		return set
 	}
-	set := &labelSet{labels: splitLabels(nil, joined)}
+	set := &labelSet{joined: joined, labels: splitLabels(nil, joined)}
 	for _, label := range set.labels {
 		if x.counts[label] == nil {
 			x.counts[label] = new(int64)
@@ -79,14 +74,13 @@ func (x *partWriter) labelSet(rec *reduce.SegmentRecord, attached *certificate, 
 	if attached == nil {
 		return x.withReuse(own, reuse)
 	}
-	x.labels = attached.appendLabelsAt(x.labels[:0], rec.Time, rec.HasTime)
-	u := union{own, attached.labels, joinLabels(x.labels...)}
-	set := x.unions[u]
+	p := partsOf(own.joined, attached, rec.Time, rec.HasTime)
+	set := x.unions[p]
 	if set == nil {
-		x.labels = splitLabels(splitLabels(append(x.labels[:0], own.labels...), u.attached), u.when)
+		x.labels = p.append(x.labels[:0])
 		set = x.setOf(x.labels)
 		if len(x.unions) < maxSets {
-			x.unions[u] = set
+			x.unions[p] = set
 		}
 	}
 	return x.withReuse(set, reuse|x.reuse(f.hosts, f.keyHosts))

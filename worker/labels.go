@@ -32,13 +32,41 @@ func splitLabels(dst []string, set string) []string {
 	return dst
 }
 
+// parts are the label sets of a record and of its only certificate, which make one.
+type parts struct {
+	own, certificate string
+	when             string // what depends on when the certificate was seen
+}
+
+func partsOf(own string, c *certificate, time int64, hasTime bool) parts {
+	var buffer [2]string
+	return parts{own, c.labels, joinLabels(c.appendLabelsAt(buffer[:0], time, hasTime)...)}
+}
+
+// append appends the labels of all parts.
+func (p parts) append(dst []string) []string {
+	return splitLabels(splitLabels(splitLabels(dst, p.own), p.certificate), p.when)
+}
+
+// united is what the parts of a protocol's records make.
+type united struct {
+	labels string
+	at     reduce.Place
+}
+
+// partsIn are parts of a protocol's record.
+type partsIn struct {
+	want int
+	parts
+}
+
 // localLabels are the labels that the record shows by itself, with their place if they may come again.
 func (x *mapper) localLabels(row *record.Row, a *answer) (labels string, at *reduce.Place) {
 	switch len(x.held) {
 	case 0:
 		return a.labels, &a.labelsAt
 	case 1:
-		u := x.union(row, a)
+		u := x.unite(partsIn{row.Want, partsOf(a.labels, x.held[0], row.Time, row.HasTime)})
 		return u.labels, &u.at
 	}
 	x.labels = splitLabels(x.labels[:0], a.labels)
@@ -49,26 +77,11 @@ func (x *mapper) localLabels(row *record.Row, a *answer) (labels string, at *red
 	return joinLabels(x.labels...), nil
 }
 
-// parts are the labels of a record with one certificate.
-type parts struct {
-	want                   int
-	own, certificate, when string // those that depend on when the record was seen
-}
-
-// united are such labels in one set.
-type united struct {
-	labels string
-	at     reduce.Place
-}
-
-// union returns the labels of a record with one certificate.
-func (x *mapper) union(row *record.Row, a *answer) *united {
-	c := x.held[0]
-	x.labels = c.appendLabelsAt(x.labels[:0], row.Time, row.HasTime)
-	p := parts{row.Want, a.labels, c.labels, joinLabels(x.labels...)}
+// unite makes one set of parts, unless that was done before.
+func (x *mapper) unite(p partsIn) *united {
 	u := x.unions[p]
 	if u == nil {
-		x.labels = splitLabels(splitLabels(splitLabels(x.labels[:0], p.own), p.certificate), p.when)
+		x.labels = p.append(x.labels[:0])
 		u = &united{labels: joinLabels(x.labels...)}
 		if len(x.unions) < maxSets {
 			x.unions[p] = u

@@ -33,7 +33,7 @@ type mapper struct {
 	out    reduce.Record
 
 	labels []string
-	unions map[parts]*united
+	unions map[partsIn]*united
 	reject []byte
 	buffer []byte // for fingerprints
 
@@ -57,7 +57,7 @@ func (a *attempt) mapShard(m *memos) error {
 		segment:   reduce.NewSegmentWriter(segment, len(a.protocols)+1),
 		sightings: reduce.NewSightings(a.sightingsConfig(a.budget)),
 		places:    map[[32]byte]int{},
-		unions:    map[parts]*united{},
+		unions:    map[partsIn]*united{},
 		result:    &shard.MapResult{Protocols: make([]shard.ProtocolCounts, len(a.protocols))},
 	}
 	defer x.sightings.Close()
@@ -218,7 +218,7 @@ func (x *mapper) record(slice int, row *record.Row) error {
 		return nil
 	}
 	counts := &x.result.Protocols[row.Want]
-	if x.exclude.hold(row.IP) {
+	if x.exclude.containText(row.IP) {
 		counts.Excluded++
 		return nil
 	}
@@ -283,12 +283,9 @@ func (x *mapper) identify(row *record.Row, success bool) (*answer, error) {
 }
 
 func (x *mapper) ask(row *record.Row, success bool) (*answer, error) {
-	var dst []byte
-	if len(row.Result) <= memorable {
-		dst = x.buffer[:0]
-	}
-	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, dst)
-	if len(row.Result) <= memorable {
+	fingerprint, labels, kept, err := x.protocols[row.Want].Identify(success, row.Result, x.buffer[:0])
+	x.buffer = nil
+	if cap(fingerprint) <= memorable { // else the answer has it, as it is
 		x.buffer, fingerprint = fingerprint, bytes.Clone(fingerprint)
 	}
 	return &answer{kept: kept, fingerprint: fingerprint, labels: joinLabels(labels...)}, err

@@ -40,8 +40,8 @@ func (n networks) contain(addr netip.Addr) bool {
 	return after > 0 && n[after-1].Contains(addr)
 }
 
-// hold says whether an address, as a scanner wrote it, is in one of the networks.
-func (n networks) hold(ip []byte) bool {
+// containText is contain for an address as a scanner wrote it.
+func (n networks) containText(ip []byte) bool {
 	if len(n) == 0 {
 		return false
 	}

@@ -27,7 +27,7 @@ func (x *mapper) rejected(slice int, bad *record.RowError) error {
 		}
 	}
 	row := RejectRow{Rows: bad.Rows, Reason: words.Cut(bad.Err.Error(), maxReason), Content: string(bad.Content)}
-	if x.exclude.hold(bad.IP) {
+	if x.exclude.containText(bad.IP) {
 		row.Content = "" // which its network does not want kept
 	}
 	switch {

@@ -34,7 +34,7 @@ func (a *attempt) writePart() error {
 	x := &partWriter{
 		attempt: a, mapped: mapped, part: mapped.Partitions[a.task], lines: a.firstLines(mapped),
 		result:   &shard.WriteResult{Labels: map[string]int64{}},
-		composer: composer{sets: map[string]*labelSet{}, unions: map[union]*labelSet{}, counts: map[string]*int64{}},
+		composer: composer{sets: map[string]*labelSet{}, unions: map[parts]*labelSet{}, counts: map[string]*int64{}},
 	}
 	x.table = &tableWriter{attempt: a, key: x.partKey(), shape: x.rowShape()}
 	defer x.table.abort()

@@ -1,8 +1,8 @@
 package record
 
 import (
-	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/bits"
 	"unicode/utf16"
@@ -265,21 +265,10 @@ func hex4(s []byte) (r rune, ok bool) {
 	if len(s) < 4 {
 		return 0, false
 	}
-	a, b, c, d := hexDigits[s[0]], hexDigits[s[1]], hexDigits[s[2]], hexDigits[s[3]]
-	return rune(a)<<12 | rune(b)<<8 | rune(c)<<4 | rune(d), a|b|c|d < 16
+	var octets [2]byte
+	_, err := hex.Decode(octets[:], s[:4])
+	return rune(binary.BigEndian.Uint16(octets[:])), err == nil
 }
-
-// hexDigits are the values of hexadecimal digits; 255 for other octets.
-var hexDigits = func() (values [256]uint8) {
-	for c := range values {
-		values[c] = 255
-	}
-	for v, c := range []byte("0123456789abcdef") {
-		values[c] = uint8(v)
-		values[bytes.ToUpper([]byte{c})[0]] = uint8(v)
-	}
-	return values
-}()
 
 // unescape appends the text of a string that quoted has taken. Half a surrogate pair becomes U+FFFD.
 func unescape(dst, raw []byte) []byte {

@@ -22,7 +22,7 @@ type parquetReader struct {
 	known  map[string]int
 	binder binder
 	shop   *workshop
-	texts  *textRecords // of results that are JSON text
+	parser *jsonParser // of data and results that are JSON text
 
 	ip, domain, port *cursor
 	data             *cursor // all records of a row as JSON text
@@ -275,7 +275,7 @@ func (r *parquetReader) enqueue(top host, port int64) *outcome {
 	return o
 }
 
-// reject queues, instead of a record, the reason why there is none.
+// reject puts in a record's place the reason why there is none.
 func (r *parquetReader) reject(o *outcome, err error, content []byte) {
 	o.err = &RowError{
 		Object: r.object, Row: o.row.Row, Member: o.row.Member, Want: o.row.Want, IP: o.row.IP, Content: r.excerpt(content), Err: err,
@@ -286,11 +286,7 @@ func (r *parquetReader) reject(o *outcome, err error, content []byte) {
 func (r *parquetReader) settle() error {
 	rows := r.plan.rows - r.left
 	for _, c := range r.plan.cursors {
-		switch {
-		case c.settled(rows):
-			continue
-		case c.flat && c.i < c.n && c.begun == rows-1:
-			c.advance()
+		if c.settled(rows) {
 			continue
 		}
 		if err := c.settle(rows); err != nil {

@@ -27,7 +27,7 @@ func (r *parquetReader) bindScan() (err error) {
 		return fmt.Errorf("none of the columns data, result and status is there%s", unlessCase(root, "data", "result", "status"))
 	case data.repetition != repRepeated && (isText(data) || isJSON(data)):
 		r.data = b.cursorOf(data, true)
-		r.texts = newTextRecords(r.wants, r.limits)
+		r.parser = newJSONParser(r.wants, r.limits)
 	default:
 		err = r.bindData(data)
 	}
@@ -71,8 +71,8 @@ func (r *parquetReader) bindRows(root *column) error {
 func (r *parquetReader) addSource(s *source) {
 	s.constantWant = r.wantOf([]byte(s.constant))
 	r.sources = append(r.sources, s)
-	if s.text != nil && r.texts == nil {
-		r.texts = newTextRecords(r.wants, r.limits)
+	if s.text != nil && r.parser == nil {
+		r.parser = newJSONParser(r.wants, r.limits)
 	}
 }
 

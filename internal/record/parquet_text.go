@@ -7,15 +7,6 @@ import (
 	"github.com/dice-engine/dice/internal/tape"
 )
 
-// textRecords reads records, or results, that a column holds as JSON text.
-type textRecords struct {
-	parser *jsonParser
-}
-
-func newTextRecords(wants []Want, lim Limits) *textRecords {
-	return &textRecords{parser: newJSONParser(wants, lim)}
-}
-
 // readText reads a result that is JSON text.
 func (s *source) readText(r *parquetReader, row *Row) (err error) {
 	row.Result = nullTape
@@ -26,7 +17,7 @@ func (s *source) readText(r *parquetReader, row *Row) (err error) {
 	if int64(len(content)) > r.limits.Line {
 		return tooLong("result", content, r.limits.Line)
 	}
-	parser := r.texts.parser
+	parser := r.parser
 	if s.tape, err = parser.parseResult(s.tape, r.wants[row.Want].Result, content); err != nil {
 		return err
 	}
@@ -47,7 +38,7 @@ func (r *parquetReader) readData(top host) {
 		r.refuse(content, tooLong("data", content, r.limits.Line))
 		return
 	}
-	parser := r.texts.parser
+	parser := r.parser
 	if err := parser.parseData(content); err != nil {
 		r.refuse(content, err)
 		return
